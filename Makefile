@@ -1,0 +1,67 @@
+# Every target does its own set-up, in .venv; nothing is installed outside it.
+
+PYTHON ?= python3
+# The release of PyTorch that the tests run with.
+TORCH  ?= torch==2.13.0
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+
+# For `make model`: colour photographs, and the wall-clock hours to train on them.
+PHOTOS ?=
+HOURS  ?= 12
+WIDTH  ?= 1.0
+LICENSE ?= unstated
+
+.PHONY: demo test lint format model bench fuzz clean
+
+demo: $(VENV)/core.stamp  ## colour the sample photograph
+	$(BIN)/colorize samples/camera.png -o demo/camera.png --force
+	@echo "The photograph in colour: $(CURDIR)/demo/camera.png"
+
+test: $(VENV)/dev.stamp  ## run the tests
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/dev.stamp  ## what ruff and mypy say
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy colorcli
+
+format: $(VENV)/dev.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+model: $(VENV)/dev.stamp  ## train and export the shipped models: make model PHOTOS=folder HOURS=12
+	@test -n "$(PHOTOS)" || { echo "give the photographs: make model PHOTOS=folder" >&2; exit 2; }
+	$(call train,fusion,--objective mse)
+	$(call train,vivid,--objective classification --init runs/fusion)
+	$(BIN)/colorize compare models/fusion models/vivid $(PHOTOS) -o runs/comparison --force
+
+# Goes on where it was interrupted; a finished run is left as it is.
+define train
+	resume="$$(test -f runs/$(1)/checkpoint.pt && echo --resume)"; \
+	$(BIN)/colorize train $(PHOTOS) --out runs/$(1) --width $(WIDTH) --hours $(HOURS) \
+	    --epochs 100 --degrade 0.5 --crop-min 0.5 $(2) $$resume
+	$(BIN)/colorize export runs/$(1) -o models/$(1) --license "$(LICENSE)" --trained-on "$(PHOTOS)"
+	$(BIN)/colorize evaluate models/$(1) $(PHOTOS)
+endef
+
+bench: $(VENV)/dev.stamp  ## the paper's table of times; benchmarks/ holds the comparisons
+	$(BIN)/colorize bench
+
+fuzz: $(VENV)/dev.stamp  ## throw broken files at the readers for ten minutes
+	$(BIN)/python tests/photo/fuzz.py --seconds 600 --keep fuzz-failures
+
+clean:
+	rm -rf $(VENV) demo build dist
+
+$(VENV)/core.stamp: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet -e .
+	touch $@
+
+$(VENV)/dev.stamp: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet "$(TORCH)"
+	$(PIP) install --quiet -e '.[dev]'
+	touch $@ $(VENV)/core.stamp

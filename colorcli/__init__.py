@@ -1,0 +1,55 @@
+"""colorize: black-and-white photographs in colour.
+
+    from colorcli import Colorizer
+
+    rgb = Colorizer.load("fusion").colorize(gray)
+
+Names load when they are first used, so that the command starts at once.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from colorcli.colorizer import Colorizer
+    from colorcli.errors import ColorizeError, DeviceError, ModelError, PhotoError, UsageError
+    from colorcli.model import Model
+    from colorcli.photo import Photo, encode_photo, read_photo
+    from colorcli.spec import model_folders
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ColorizeError",
+    "Colorizer",
+    "DeviceError",
+    "Model",
+    "ModelError",
+    "Photo",
+    "PhotoError",
+    "UsageError",
+    "encode_photo",
+    "model_folders",
+    "read_photo",
+]
+
+_HOMES = {
+    "colorcli.colorizer": ("Colorizer",),
+    "colorcli.errors": ("ColorizeError", "DeviceError", "ModelError", "PhotoError", "UsageError"),
+    "colorcli.model": ("Model",),
+    "colorcli.photo": ("Photo", "encode_photo", "read_photo"),
+    "colorcli.spec": ("model_folders",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
