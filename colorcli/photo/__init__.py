@@ -1,0 +1,21 @@
+"""A photo file read whole, and encoded whole."""
+
+from colorcli.photo.encode import encode_photo
+from colorcli.photo.formats import FORMATS, coloured_suffix, format_of, suffix_of
+from colorcli.photo.image import Metadata, Photo
+from colorcli.photo.read import Limits, read_photo
+from colorcli.photo.render import AbRows, render
+
+__all__ = [
+    "FORMATS",
+    "AbRows",
+    "Limits",
+    "Metadata",
+    "Photo",
+    "coloured_suffix",
+    "encode_photo",
+    "format_of",
+    "read_photo",
+    "render",
+    "suffix_of",
+]

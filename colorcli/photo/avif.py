@@ -1,0 +1,130 @@
+"""AVIF: the properties and items of the picture (ISO/IEC 23008-12, AV1 Image File Format)."""
+
+from __future__ import annotations
+
+import struct
+
+from colorcli.photo import exif
+from colorcli.photo.boxes import walk
+from colorcli.photo.header import Header, MalformedError
+from colorcli.photo.image import Metadata
+
+# EXIF orientation of a picture turned counter-clockwise by irot × 90°.
+_TURNED = (1, 8, 3, 6)
+
+
+def inspect(data: bytes) -> Header:
+    """Read the properties and items of an AVIF.
+
+    The largest picture stands for the size: thumbnails are items of the same kind.
+
+    Raises:
+        MalformedError: it is cut off, or has no size.
+    """
+    metadata = Metadata()
+    header = Header(0, 0, metadata)
+    top = list(walk(data))
+    meta = next(((start, stop) for name, start, stop in top if name == b"meta"), None)
+    if meta is None:
+        raise MalformedError("it has no size")
+    kinds: dict[int, bytes] = {}
+    places: dict[int, bytes] = {}
+    turned, mirrored = None, None
+    for name, start, stop in walk(data, meta[0] + 4, meta[1]):
+        if name == b"iinf":
+            kinds = _kinds(data, start, stop)
+        elif name == b"iloc":
+            places = _contents(data, start, stop)
+        elif name == b"iprp":
+            for inner, from_, to in walk(data, start, stop):
+                for property_, at, end in walk(data, from_, to) if inner == b"ipco" else ():
+                    body = data[at : min(end, at + 64)]
+                    if property_ == b"ispe":
+                        width, height = struct.unpack_from(">II", body, 4)
+                        if width * height > header.width * header.height:
+                            header.width, header.height = width, height
+                    elif property_ == b"av1C" and header.depth is None:
+                        header.depth = (8, 10, 8, 12)[body[2] >> 5 & 3]
+                    elif property_ == b"colr" and body[:4] in (b"prof", b"rICC"):
+                        metadata.icc = data[at + 4 : end]
+                    elif property_ == b"irot":
+                        turned = body[0] & 3
+                    elif property_ == b"imir":
+                        mirrored = body[0] & 1
+    if not header.width or not header.height:
+        raise MalformedError("it has no size")
+    for item, kind in kinds.items():
+        content = places.get(item, b"")
+        if kind == b"Exif" and len(content) > 4:
+            offset = 4 + struct.unpack_from(">I", content)[0]
+            metadata.exif = exif.strip_prefix(content[offset:])
+        elif kind == b"mime" and b"<x:xmpmeta" in content:
+            metadata.xmp = content
+    if header.depth in (10, 12):
+        header.maximum = (1 << header.depth) - 1
+    if any(name == b"moov" for name, _, _ in top):
+        header.warnings.append("animated: only the first picture is read")
+    header.orientation = _orientation(turned, mirrored, exif.orientation(metadata.exif))
+    metadata.dpi = exif.dpi(metadata.exif)
+    return header
+
+
+def _orientation(turned: int | None, mirrored: int | None, stated: int) -> int:
+    """The turn, then the mirror, as an EXIF orientation; EXIF's own where there is neither."""
+    if turned is None and mirrored is None:
+        return stated
+    upright = _TURNED[turned or 0]
+    if mirrored is None:
+        return upright
+    # imir 0 swaps top and bottom, 1 left and right.
+    top_bottom = {1: 4, 8: 5, 3: 2, 6: 7}
+    left_right = {1: 2, 8: 7, 3: 4, 6: 5}
+    return (left_right if mirrored else top_bottom)[upright]
+
+
+def _kinds(data: bytes, start: int, stop: int) -> dict[int, bytes]:
+    """Item → its kind (iinf)."""
+    start += 6 if data[start] == 0 else 8
+    kinds = {}
+    for name, at, end in walk(data, start, stop):
+        version = data[at] if at < end else 0
+        if name == b"infe" and version >= 2:
+            layout = ">HH4s" if version == 2 else ">IH4s"
+            item, _, kind = struct.unpack_from(layout, data, at + 4)
+            kinds[item] = kind
+    return kinds
+
+
+def _contents(data: bytes, start: int, stop: int) -> dict[int, bytes]:
+    """Item → its bytes (iloc), where they lie in the file itself."""
+    version = data[start]
+    sizes = struct.unpack_from(">BB", data, start + 4)
+    offset_size, length_size, base_size, index_size = (
+        nibble for size in sizes for nibble in (size >> 4, size & 15)
+    )
+    at = start + 6
+
+    def number(size: int) -> int:
+        nonlocal at
+        if at + size > stop:
+            raise MalformedError("the file is cut off")
+        at += size
+        return int.from_bytes(data[at - size : at], "big")
+
+    contents = {}
+    for _ in range(number(2 if version < 2 else 4)):
+        item = number(2 if version < 2 else 4)
+        method = number(2) & 15 if version in (1, 2) else 0
+        number(2)
+        base = number(base_size)
+        parts = []
+        for _ in range(number(2)):
+            if version in (1, 2):
+                number(index_size)
+            first, length = base + number(offset_size), number(length_size)
+            if method == 0 and first + length > len(data):
+                raise MalformedError("the file is cut off")
+            if method == 0 and length < 1 << 24:
+                parts.append(data[first : first + length])
+        contents[item] = b"".join(parts)
+    return contents

@@ -1,0 +1,165 @@
+"""The pixels of a file, as OpenCV decodes them, and the gray of equal L they come down to."""
+
+from __future__ import annotations
+
+import re
+
+import cv2
+import numpy as np
+
+from colorcli import lab
+from colorcli.photo import icc, managed
+from colorcli.photo.header import Header, MalformedError
+from colorcli.photo.image import STRIP, Array
+from colorcli.photo.overhear import overhear
+from colorcli.photo.response import Response, power
+
+# What libjpeg and libpng say where they made up pixels that the file does not have...
+_BROKEN = re.compile(
+    r"premature end|bad (Huffman|arithmetic) code|instead of RST|libpng error", re.IGNORECASE
+)
+# ... and where they may have: padding of odd cameras, or a picture that ends too early.
+_DOUBTFUL = "extraneous bytes"
+
+# OpenCV reports on standard error what is raised here in one line.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
+def decode(data: bytes, header: Header) -> tuple[Array, Array | None]:
+    """Decode a file whose header was read and whose limits were checked.
+
+    Args:
+        data: the whole file.
+        header: of it.
+
+    Returns:
+        Pixels, uint8 or uint16, (H, W) gray or (H, W, 3) RGB, not yet upright; and alpha (H, W).
+
+    Raises:
+        MalformedError: the decoder gives up, or finds another size than the header's.
+    """
+    pixels = _unpacked(data, header) if header.raw else _by_opencv(header.decodable or data, header)
+    if header.paired and pixels.shape == (header.height, 2 * header.width):
+        pixels = pixels.reshape(header.height, header.width, 2)
+        if header.differences:
+            pixels = np.cumsum(pixels, axis=1, dtype=pixels.dtype)
+    size = {pixels.shape[:2], pixels.shape[1::-1]}
+    if (header.height, header.width) not in size:
+        raise MalformedError("its pixels are not as many as its header says")
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise MalformedError(f"its samples are {pixels.dtype}, which is not read")
+    if header.negative:
+        pixels = ~pixels
+    image: Array = _at_full_scale(pixels, header.maximum)
+    return _parted(image, header)
+
+
+def gray_of(pixels: Array, data: bytes, header: Header) -> Array:
+    """The sRGB-encoded gray of equal L, through the file's profile.
+
+    Args:
+        pixels: uint8 or uint16, (H, W) gray or (H, W, 3) RGB.
+        data: the whole file, for ink is decoded again.
+        header: of the file; its metadata loses a profile that cannot be used, with a warning.
+
+    Returns:
+        uint8 (H, W) where the pixels were 8-bit gray with the sRGB curve, else uint16 (H, W).
+    """
+    how: Response | None = None if header.gamma is None else power(header.gamma)
+    profile = header.metadata.icc
+    if profile is not None:
+        try:
+            how = icc.response(profile)
+            if how is None or header.cmyk:
+                how, pixels = None, _managed(pixels, data, header, profile)
+        except MalformedError:
+            header.warnings.append("the ICC profile is damaged: dropped, and taken as sRGB")
+            header.metadata.icc = None
+    elif header.cmyk:
+        header.warnings.append("ink without a profile: converted by rule of thumb")
+    if how is None or how.is_srgb():
+        if pixels.ndim == 2:
+            return pixels
+        gray = np.empty(pixels.shape[:2], np.uint16)
+        for start in range(0, len(gray), STRIP):
+            gray[start : start + STRIP] = lab.gray_from_rgb(pixels[start : start + STRIP])
+        return gray
+    return how.gray(pixels)
+
+
+def _by_opencv(data: bytes, header: Header) -> Array:
+    stored = np.frombuffer(data, np.uint8)
+    try:
+        pixels, said = overhear(lambda: cv2.imdecode(stored, cv2.IMREAD_UNCHANGED))
+    except cv2.error:
+        pixels, said = None, ""
+    if pixels is None:
+        raise MalformedError("its pixels cannot be decoded")
+    if _BROKEN.search(said):
+        raise MalformedError("its pixels are damaged")
+    if _DOUBTFUL in said:
+        header.warnings.append("bytes without a meaning beside its pixels: it may be damaged")
+    return pixels
+
+
+def _unpacked(data: bytes, header: Header) -> Array:
+    """The samples of a file without compression, in OpenCV's order of channels."""
+    assert header.raw is not None
+    start, channels = header.raw
+    count = header.width * header.height * channels
+    dtype = ">u2" if header.depth == 16 else "u1"
+    samples: Array = np.frombuffer(data, dtype, count, start)
+    samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
+    pixels = samples.reshape(header.height, header.width, channels)
+    if channels == 1:
+        return pixels[..., 0]
+    return pixels[..., [2, 1, 0, 3][:channels]] if channels >= 3 else pixels
+
+
+def _managed(pixels: Array, data: bytes, header: Header, profile: bytes) -> Array:
+    """The pixels through a profile of look-up tables or ink, where that is possible."""
+    kind = icc.space(profile)
+    if not managed.available():
+        header.warnings.append(
+            f"a {kind} profile of look-up tables needs Pillow (extra 'profiles'): taken as sRGB"
+        )
+        return pixels
+    converted = None
+    if header.cmyk:
+        converted = managed.srgb_of_ink(data, profile) if kind == "CMYK" else None
+        if converted is not None and converted.shape[:2] != pixels.shape[:2]:
+            converted = None
+    elif kind == ("GRAY" if pixels.ndim == 2 else "RGB"):
+        converted = managed.srgb_of_pixels(pixels, profile)
+        if pixels.dtype == np.uint16 and converted is not None:
+            header.warnings.append("the ICC profile was applied at 8 bits")
+    if converted is None:
+        header.warnings.append("the ICC profile does not fit the pixels: taken as sRGB")
+        return pixels
+    return converted
+
+
+def _at_full_scale(pixels: Array, maximum: int | None) -> Array:
+    """Samples of 0 to `maximum` spread over the whole range of their dtype."""
+    if maximum is None:
+        return pixels
+    whole = 255 if pixels.dtype == np.uint8 else 65535
+    values = np.arange(whole + 1).clip(0, maximum)
+    table = ((values * whole + maximum // 2) // maximum).astype(pixels.dtype)
+    return table[pixels]
+
+
+def _parted(image: Array, header: Header) -> tuple[Array, Array | None]:
+    """Gray or RGB, and alpha."""
+    alpha: Array | None = None
+    if image.ndim == 2:
+        if header.transparent is not None:
+            opaque = np.iinfo(image.dtype).max
+            alpha = np.where(image == header.transparent, 0, opaque).astype(image.dtype)
+        return image, alpha
+    channels = image.shape[2]
+    if channels in (2, 4) and not header.opaque:
+        alpha = np.ascontiguousarray(image[..., -1])
+    if channels <= 2 or header.gray:
+        return np.ascontiguousarray(image[..., 0]), alpha
+    return image[..., 2::-1], alpha

@@ -1,0 +1,208 @@
+"""A coloured photo as the bytes of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from colorcli.errors import PhotoError
+from colorcli.photo import bmp, exif, icc, jp2, jpeg, png, pnm, tiff, webp, xmp
+from colorcli.photo.formats import FAMILIES, Family, suffix_of
+from colorcli.photo.header import MalformedError
+from colorcli.photo.image import Array, Metadata, Photo
+from colorcli.photo.render import AbRows, render
+
+_EMBED: dict[str, Callable[[bytes, Metadata], tuple[bytes, list[str]]]] = {
+    "jpeg": jpeg.embed,
+    "png": png.embed,
+    "tiff": tiff.embed,
+    "webp": webp.embed,
+    "jpeg2000": jp2.embed,
+    "bmp": bmp.embed,
+}
+
+
+def _unheard(line: str) -> None:
+    """Where nobody listens to warnings."""
+
+
+def encode_photo(
+    photo: Photo,
+    ab: AbRows,
+    *,
+    format: str,  # noqa: A002
+    quality: int = 95,
+    mark: bool = True,
+    model: str = "",
+    warn: Callable[[str], None] = _unheard,
+) -> bytes:
+    """Colour a photo and encode it, with its metadata.
+
+    What the format cannot hold is left out with a warning each: transparency (its colours stay,
+    as if opaque), the second byte of 16 bits (rounded), and metadata. JPEG is written 4:4:4.
+
+    Args:
+        photo: gives L, alpha, depth and metadata.
+        ab: gives the colours.
+        format: a key of `FAMILIES`.
+        quality: 1 to 100, of JPEG, WebP, AVIF and JPEG 2000; 100 is lossless in the last three.
+        mark: record in the metadata that the colours are predicted.
+        model: what predicted them, for the mark.
+        warn: told what is lost, a line each.
+
+    Returns:
+        The file.
+
+    Raises:
+        PhotoError: the encoder gives up, or there is no such format.
+    """
+    suffix = suffix_of(format)
+    family = FAMILIES[format]
+    photo, maximum = _fitting(photo, family, warn)
+    height, width = photo.shape
+    by = f"colorize {model}".strip()
+    metadata = _kept(photo.metadata, family, warn)
+    metadata = replace(
+        metadata,
+        exif=exif.renewed(
+            metadata.exif,
+            width=width,
+            height=height,
+            dpi=metadata.dpi,
+            mark=f"The colors are predicted by {by}" if mark and "exif" in family.carries else None,
+            software=by,
+            home_of_dpi=format in ("webp", "avif"),
+        ),
+        xmp=xmp.renewed(metadata.xmp, mark=by if mark and "xmp" in family.carries else None),
+        icc=_tag(metadata.icc),
+    )
+    if format == "pnm":
+        comment = f"The colors are predicted by {by}" if mark else None
+        return pnm.write(render(photo, ab), comment)
+    try:
+        pixels = render(photo, ab, bgr=True)
+        if maximum is not None:
+            pixels = _reduced(pixels, maximum)
+        if format == "avif":
+            return _avif(pixels, quality, metadata)
+        done, encoded = cv2.imencode(suffix, pixels, _parameters(format, quality))
+        if not done or not len(encoded):
+            raise MalformedError(_refusal(format, height, width))
+        data, lost = _EMBED[format](encoded.tobytes(), metadata)
+    except (cv2.error, MalformedError) as error:
+        said = str(error) if isinstance(error, MalformedError) else _refusal(format, height, width)
+        raise PhotoError(f"the photo cannot be written as {format}: {said}") from None
+    except MemoryError:
+        raise PhotoError(f"{width} × {height} pixels do not fit into memory") from None
+    for line in lost:
+        warn(line)
+    return data
+
+
+def _fitting(photo: Photo, family: Family, warn: Callable[[str], None]) -> tuple[Photo, int | None]:
+    """The photo as far as the family holds it, and its largest value if that is not all ones."""
+    if photo.alpha is not None and not family.alpha:
+        warn(f"{family.name} holds no transparency: dropped")
+        photo = replace(photo, alpha=None)
+    if photo.depth == 16 and 16 not in family.depths:
+        deepest = max(family.depths)
+        warn(f"{family.name} holds {deepest} bits: reduced from 16")
+        if deepest > 8:
+            return photo, (1 << deepest) - 1
+        alpha = photo.alpha
+        if alpha is not None:
+            alpha = _reduced(alpha, 255).astype(np.uint8)
+        photo = replace(photo, depth=8, alpha=alpha)
+    return photo, None
+
+
+def _kept(metadata: Metadata, family: Family, warn: Callable[[str], None]) -> Metadata:
+    """The metadata that the family holds."""
+    kept = replace(metadata)
+    for kind, said in (
+        ("exif", "EXIF"),
+        ("xmp", "XMP"),
+        ("icc", "ICC profile"),
+        ("dpi", "DPI"),
+        ("iptc", "IPTC captions"),
+    ):
+        if getattr(kept, kind) is None or kind in family.carries:
+            continue
+        warn(f"{family.name} holds no {said}: dropped")
+        setattr(kept, kind, None)
+    kept.notes = tuple(note for note in kept.notes if note[0] in family.notes)
+    if len(kept.notes) < len(metadata.notes):
+        lost = {kind for kind, _ in metadata.notes} - family.notes
+        said = "JPEG comments" if lost == {b"COM"} else "PNG texts (title, author, …)"
+        warn(f"{family.name} holds no {said}: dropped")
+    return kept
+
+
+def _tag(profile: bytes | None) -> bytes | None:
+    """The profile of the result, which is sRGB: the source's own, if it is that."""
+    if profile is None:
+        return None
+    try:
+        how = icc.response(profile)
+        if how is not None and icc.space(profile) == "RGB" and how.is_srgb():
+            return profile
+    except MalformedError:
+        pass
+    return icc.srgb()
+
+
+def _reduced(values: Array, maximum: int) -> Array:
+    """uint16 spread over 0 to `maximum`, rounded."""
+    table = ((np.arange(65536) * maximum + 32767) // 65535).astype(np.uint16)
+    return table[values]
+
+
+def _parameters(format: str, quality: int) -> list[int]:  # noqa: A002
+    if format == "jpeg":
+        return [
+            cv2.IMWRITE_JPEG_QUALITY, quality,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+        ]  # fmt: skip
+    if format == "webp":
+        # Over 100 is how OpenCV spells lossless.
+        return [cv2.IMWRITE_WEBP_QUALITY, quality if quality < 100 else 101]
+    if format == "jpeg2000":
+        return [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 10 * quality]
+    return []
+
+
+def _avif(pixels: Array, quality: int, metadata: Metadata) -> bytes:
+    """OpenCV itself puts metadata into AVIF, whose boxes hold offsets into each other."""
+    kinds = {
+        cv2.IMAGE_METADATA_EXIF: metadata.exif,
+        cv2.IMAGE_METADATA_XMP: metadata.xmp,
+        cv2.IMAGE_METADATA_ICCP: metadata.icc,
+    }
+    present = {kind: value for kind, value in kinds.items() if value is not None}
+    done, encoded = cv2.imencodeWithMetadata(
+        ".avif",
+        pixels,
+        list(present),
+        [np.frombuffer(value, np.uint8) for value in present.values()],
+        [
+            cv2.IMWRITE_AVIF_QUALITY,
+            quality,
+            cv2.IMWRITE_AVIF_DEPTH,
+            8 if pixels.dtype == np.uint8 else 12,
+        ],
+    )
+    if not done or not len(encoded):
+        raise MalformedError("the encoder gives up")
+    return encoded.tobytes()
+
+
+def _refusal(format: str, height: int, width: int) -> str:  # noqa: A002
+    largest = {"jpeg": 65500, "webp": 16383}.get(format)
+    if largest is not None and max(height, width) > largest:
+        return f"{width} × {height} pixels are over its limit of {largest} on a side"
+    if format == "jpeg2000" and min(height, width) < 32:
+        return f"{width} × {height} pixels are below the encoder's limit of 32 on a side"
+    return "the encoder gives up"

@@ -1,0 +1,163 @@
+"""EXIF: what is read from it, and how it is made to fit the coloured photo (CIPA DC-008)."""
+
+from __future__ import annotations
+
+import struct
+
+from colorcli.photo import ifd
+from colorcli.photo.header import MalformedError
+
+_ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 0x0112, 0x011A, 0x011B, 0x0128
+_DESCRIPTION, _SOFTWARE = 0x010E, 0x0131
+_THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
+_PIXELS_ACROSS, _PIXELS_DOWN = 0xA002, 0xA003
+
+
+def strip_prefix(exif: bytes) -> bytes:
+    """Without the six bytes that some containers put before the TIFF structure."""
+    return exif[6:] if exif[:4] == b"Exif" else exif
+
+
+def is_sound(exif: bytes) -> bool:
+    """Whether the first directory can be read."""
+    try:
+        how = ifd.structure(exif)
+        ifd.read(exif, how, how.first)
+    except MalformedError:
+        return False
+    return not how.big
+
+
+def orientation(exif: bytes | None) -> int:
+    """EXIF orientation, 1 to 8; 1 where there is none or it makes no sense."""
+    if exif is None:
+        return 1
+    try:
+        how = ifd.structure(exif)
+        value = ifd.read(exif, how, how.first)[0][_ORIENTATION].integer()
+    except (MalformedError, KeyError):
+        return 1
+    return value if 1 <= value <= 8 else 1
+
+
+def resolution(fields: ifd.Directory) -> tuple[float, float] | None:
+    """Pixels per inch, across and down, or None where the fields do not say."""
+    if _X_RESOLUTION not in fields:
+        return None
+    across = fields[_X_RESOLUTION].rational()
+    down = fields[_Y_RESOLUTION].rational() if _Y_RESOLUTION in fields else across
+    try:
+        unit = fields[_UNIT].integer() if _UNIT in fields else 2
+    except MalformedError:
+        unit = 2
+    scale = {2: 1.0, 3: 2.54}.get(unit)
+    if scale is None or across <= 0 or down <= 0:
+        return None
+    return across * scale, down * scale
+
+
+def dpi(exif: bytes | None) -> tuple[float, float] | None:
+    """Pixels per inch, across and down, or None where EXIF does not say."""
+    if exif is None:
+        return None
+    try:
+        how = ifd.structure(exif)
+        return resolution(ifd.read(exif, how, how.first)[0])
+    except MalformedError:
+        return None
+
+
+def renewed(
+    exif: bytes | None,
+    *,
+    width: int,
+    height: int,
+    dpi: tuple[float, float] | None,
+    mark: str | None,
+    software: str,
+    home_of_dpi: bool = False,
+) -> bytes | None:
+    """EXIF for the coloured photo: upright, its size, no gray thumbnail, and the mark.
+
+    The first directory is written anew behind the old data, whose offsets stay: maker notes,
+    which hold offsets nobody can rewrite, go on working.
+
+    Args:
+        exif: a sound TIFF structure, or None.
+        width: of the photo, upright.
+        height: of the photo, upright.
+        dpi: the resolution, written whenever there is EXIF to write it into.
+        mark: a description that says that the colours are predicted, or None for no mark.
+        software: names the program, beside the mark. Fields that are there already stay.
+        home_of_dpi: whether the file has no other place for the resolution.
+
+    Returns:
+        A TIFF structure; None if there was none and there is nothing to say.
+    """
+    if exif is None:
+        if mark is None and not (home_of_dpi and dpi):
+            return None
+        exif = b"II*\0\x08\0\0\0\0\0\0\0\0\0"
+    how = ifd.structure(exif)
+    order = how.order
+    fields, following = ifd.read(exif, how, how.first)
+    data = bytearray(exif)
+    if following:
+        data = _without_thumbnail(data, how, following)
+    if _ORIENTATION in fields:
+        fields[_ORIENTATION] = ifd.short(1, order)
+    if dpi is not None:
+        fields[_X_RESOLUTION] = ifd.rational(dpi[0], order)
+        fields[_Y_RESOLUTION] = ifd.rational(dpi[1], order)
+        fields[_UNIT] = ifd.short(2, order)
+    if mark is not None:
+        fields.setdefault(_DESCRIPTION, ifd.ascii_(mark, order))
+        fields.setdefault(_SOFTWARE, ifd.ascii_(software, order))
+    if ifd.EXIF in fields:
+        _set_size(data, how, fields[ifd.EXIF], width, height)
+    data += b"\0" * (len(data) % 2)
+    struct.pack_into(f"{order}I", data, 4, len(data))
+    return bytes(data) + ifd.write(fields, len(data), order)
+
+
+def tree_of(data: bytes, how: ifd.Structure, fields: ifd.Directory) -> dict[int, ifd.Directory]:
+    """The EXIF and GPS directories that `fields` points to; broken ones are left out."""
+    below = {}
+    for tag in (ifd.EXIF, ifd.GPS):
+        try:
+            directory, _ = ifd.read(data, how, fields[tag].integer())
+        except (MalformedError, KeyError):
+            continue
+        below[tag] = {key: field for key, field in directory.items() if key not in ifd.POINTERS}
+    return below
+
+
+def _without_thumbnail(data: bytearray, how: ifd.Structure, offset: int) -> bytearray:
+    """Blank the thumbnail of the second directory; cut it off where it ends the data."""
+    try:
+        fields, _ = ifd.read(bytes(data), how, offset)
+        start, length = fields[_THUMBNAIL].integer(), fields[_THUMBNAIL_LENGTH].integer()
+    except (MalformedError, KeyError):
+        return data
+    stop = min(start + length, len(data))
+    if stop == len(data) and start >= 8:
+        return data[:start]
+    if start < stop:
+        data[start:stop] = bytes(stop - start)
+    return data
+
+
+def _set_size(
+    data: bytearray, how: ifd.Structure, pointer: ifd.Entry, width: int, height: int
+) -> None:
+    """Correct the size that the EXIF directory states, in place."""
+    try:
+        at = pointer.integer()
+        (count,) = struct.unpack_from(f"{how.order}H", data, at)
+        for entry in range(at + 2, at + 2 + 12 * count, 12):
+            tag, _, values = struct.unpack_from(f"{how.order}HHI", data, entry)
+            if values == 1 and tag in (_PIXELS_ACROSS, _PIXELS_DOWN):
+                size = width if tag == _PIXELS_ACROSS else height
+                struct.pack_into(f"{how.order}HHII", data, entry, tag, 4, 1, size)
+    except (MalformedError, struct.error):
+        return

@@ -1,0 +1,120 @@
+"""The families of photo files: their names, their suffixes, and what they can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from types import MappingProxyType
+
+from colorcli.errors import PhotoError
+
+
+@dataclass(frozen=True)
+class Family:
+    """What a family of files holds.
+
+    Attributes:
+        name: the family, as `Photo.format` names it.
+        suffixes: the file suffixes, the usual one first.
+        depths: bits a channel that it is written with.
+        alpha: whether it holds transparency.
+        carries: the kinds of metadata that are written: "exif", "xmp", "icc", "dpi", "iptc".
+        notes: the kinds of `Metadata.notes` that are written.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    depths: tuple[int, ...]
+    alpha: bool
+    carries: frozenset[str]
+    notes: frozenset[bytes] = frozenset()
+
+
+_ALL = frozenset({"exif", "xmp", "icc", "dpi"})
+
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {
+        family.name: family
+        for family in (
+            Family(
+                "jpeg",
+                (".jpg", ".jpeg", ".jpe", ".jfif"),
+                (8,),
+                False,
+                _ALL | {"iptc"},
+                frozenset({b"COM"}),
+            ),
+            Family("png", (".png",), (8, 16), True, _ALL, frozenset({b"tEXt", b"zTXt", b"iTXt"})),
+            Family("tiff", (".tif", ".tiff"), (8, 16), True, _ALL | {"iptc"}),
+            Family("webp", (".webp",), (8,), True, _ALL),
+            Family("avif", (".avif",), (8, 12), True, _ALL),
+            Family("jpeg2000", (".jp2",), (8, 16), True, _ALL),
+            Family("bmp", (".bmp", ".dib"), (8,), True, frozenset({"dpi"})),
+            Family("pnm", (".ppm", ".pgm", ".pbm", ".pnm", ".pam"), (8, 16), True, frozenset()),
+        )
+    }
+)
+"""Family name → what it holds."""
+
+FORMATS: Mapping[str, str] = MappingProxyType(
+    {suffix: family.name for family in FAMILIES.values() for suffix in family.suffixes}
+)
+"""File suffix, lower case and with its dot → family name."""
+
+# Netpbm's names for gray and for bits: readers that trust them refuse colour inside.
+_COLOURLESS = frozenset({".pgm", ".pbm"})
+
+
+def coloured_suffix(suffix: str) -> str:
+    """The suffix of a coloured photo whose source had this one.
+
+    Args:
+        suffix: with its dot, in any case.
+
+    Returns:
+        ".ppm" for ".pgm" and ".pbm", which promise a picture without colours; else `suffix`.
+    """
+    return ".ppm" if suffix.lower() in _COLOURLESS else suffix
+
+
+def format_of(path: str | PurePath) -> str:
+    """The family that a file name asks for.
+
+    Args:
+        path: a file name; only its suffix is looked at, in any case.
+
+    Returns:
+        A key of `FAMILIES`.
+
+    Raises:
+        PhotoError: the suffix is none of `FORMATS`.
+    """
+    name = PurePath(path)
+    try:
+        return FORMATS[name.suffix.lower()]
+    except KeyError:
+        known = " ".join(family.suffixes[0] for family in FAMILIES.values())
+        raise PhotoError(
+            f"{name}: no photo format is called '{name.suffix}'", tip=f"Known: {known}"
+        ) from None
+
+
+def suffix_of(format: str) -> str:  # noqa: A002
+    """The usual suffix of a family, with its dot.
+
+    Args:
+        format: a key of `FAMILIES`.
+
+    Returns:
+        For example ".jpg".
+
+    Raises:
+        PhotoError: there is no such family.
+    """
+    try:
+        return FAMILIES[format].suffixes[0]
+    except KeyError:
+        raise PhotoError(
+            f"no photo format is called '{format}'", tip=f"Known: {' '.join(FAMILIES)}"
+        ) from None

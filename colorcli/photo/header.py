@@ -1,0 +1,57 @@
+"""What a file says before it is decoded. Every reader of a family returns one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from colorcli.photo.image import Metadata
+
+
+class MalformedError(ValueError):
+    """A file breaks the rules of its family. The message says how, without naming the file."""
+
+
+@dataclass
+class Header:
+    """What a file says of its pixels, and beside them.
+
+    Attributes:
+        width: of the pixels as stored.
+        height: of the pixels as stored.
+        metadata: EXIF, XMP, ICC and DPI, as found.
+        depth: bits a channel as stored, or None where the decoder's dtype tells it.
+        maximum: the value that stands for white, where it is not all ones.
+        orientation: EXIF orientation that is left to apply after decoding, 1 to 8.
+        transparent: the one sample value that stands for transparent, which the decoder ignores.
+        gamma: exponent from stored to linear values, where the file names one and no profile.
+        paired: whether the decoder is shown gray and alpha as two pixels, side by side.
+        differences: whether those are stored as differences from the left.
+        negative: whether zero means white, which the decoder ignores.
+        cmyk: whether the pixels are stored as ink.
+        gray: whether the colours that the decoder makes are gray.
+        opaque: whether the fourth channel the decoder adds means nothing.
+        raw: where uncompressed RGB (, alpha) or gray samples begin, and how many a pixel has: such
+            files need no decoder.
+        lacking: whether the stored bytes cannot ever unpack to that many pixels.
+        decodable: what to hand to the decoder, if not the file as it is.
+        warnings: what is lost or guessed, a line each.
+    """
+
+    width: int
+    height: int
+    metadata: Metadata = field(default_factory=Metadata)
+    depth: int | None = None
+    maximum: int | None = None
+    orientation: int = 1
+    transparent: int | None = None
+    gamma: float | None = None
+    paired: bool = False
+    differences: bool = False
+    negative: bool = False
+    cmyk: bool = False
+    gray: bool = False
+    opaque: bool = False
+    raw: tuple[int, int] | None = None
+    lacking: bool = False
+    decodable: bytes | None = None
+    warnings: list[str] = field(default_factory=list)

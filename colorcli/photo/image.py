@@ -1,0 +1,136 @@
+"""A photo in memory: gray as integers, and L made of it for the rows being worked on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from colorcli import lab
+from colorcli.errors import PhotoError
+
+Array: TypeAlias = npt.NDArray[Any]
+
+# Rows turned to float at once: enough to amortise a call, little beside the photo itself.
+STRIP = 128
+
+
+@dataclass
+class Metadata:
+    """What a file says beside its pixels.
+
+    Attributes:
+        exif: a TIFF structure (no "Exif" before it), its orientation still as it was read.
+        xmp: an XMP packet, UTF-8.
+        icc: the profile the pixels were stored in.
+        dpi: pixels per inch, across and down.
+        iptc: captions, an IPTC-IIM record.
+        notes: texts as they were stored, each with its kind: b"tEXt", b"zTXt" and b"iTXt" are
+            chunks of a PNG, b"COM" are comments of a JPEG.
+    """
+
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    icc: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    iptc: bytes | None = None
+    notes: tuple[tuple[bytes, bytes], ...] = ()
+
+
+@dataclass
+class Photo:
+    """A photo, upright.
+
+    Attributes:
+        gray: (H, W), uint8 or uint16, encoded with the sRGB curve: of equal L as the source.
+        depth: bits a channel of the source, 8 or 16, and of the result.
+        alpha: (H, W), uint8 or uint16 as `depth` says, or None.
+        format: the family of the source, a key of `FAMILIES`.
+        metadata: EXIF, XMP, ICC and DPI.
+        warnings: what was lost or guessed in reading, a line each.
+    """
+
+    gray: Array
+    depth: int
+    alpha: Array | None = None
+    format: str = "png"
+    metadata: Metadata = field(default_factory=Metadata)
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def from_array(cls, image: Array) -> Photo:
+        """A photo of pixels in memory, taken as sRGB.
+
+        Args:
+            image: uint8 or uint16: (H, W) or (H, W, 1) gray, (H, W, 2) gray and alpha,
+                (H, W, 3) RGB, (H, W, 4) RGB and alpha. Not copied where it is gray already.
+
+        Returns:
+            The photo, of the array's depth.
+
+        Raises:
+            PhotoError: another shape or dtype, or no pixels.
+        """
+        if image.dtype not in (np.uint8, np.uint16):
+            raise PhotoError(f"an image of {image.dtype}: uint8 or uint16 is needed")
+        if image.ndim == 2:
+            image = image[..., None]
+        if image.ndim != 3 or image.shape[2] not in (1, 2, 3, 4) or 0 in image.shape:
+            raise PhotoError(f"an array of shape {image.shape} is no image (H, W), (H, W, 1..4)")
+        channels = image.shape[2]
+        alpha = np.ascontiguousarray(image[..., -1]) if channels in (2, 4) else None
+        if channels <= 2:
+            gray: Array = np.ascontiguousarray(image[..., 0])
+        else:
+            gray = np.empty(image.shape[:2], np.uint16)
+            for start in range(0, len(image), STRIP):
+                gray[start : start + STRIP] = lab.gray_from_rgb(image[start : start + STRIP, :, :3])
+        return cls(gray, 8 * image.dtype.itemsize, alpha)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W)."""
+        height, width = self.gray.shape
+        return height, width
+
+    def L(self, rows: slice = slice(None)) -> npt.NDArray[np.float32]:
+        """L of some rows.
+
+        Args:
+            rows: which; all of them if left out.
+
+        Returns:
+            float32 (h, W) in [0, 100].
+        """
+        return lab.L_from_gray(self.gray[rows])
+
+    def L_at(self, height: int, width: int) -> npt.NDArray[np.float32]:
+        """L of the photo at another size: averaged where it shrinks, linear where it grows.
+
+        Each row is resized first, strip by strip, then the columns: the result is that of
+        resizing the whole (the filters are separable), without a float copy of it.
+
+        Args:
+            height: rows of the result, at least 1.
+            width: columns of the result, at least 1.
+
+        Returns:
+            float32 (height, width) in [0, 100].
+        """
+        if (height, width) == self.shape:
+            return self.L()
+        rows, columns = self.shape
+        narrow = np.empty((rows, width), np.float32)
+        across = cv2.INTER_AREA if width < columns else cv2.INTER_LINEAR
+        for start in range(0, rows, STRIP):
+            strip = self.gray[start : start + STRIP].astype(np.float32)
+            narrow[start : start + STRIP] = cv2.resize(
+                strip, (width, len(strip)), interpolation=across
+            )
+        down = cv2.INTER_AREA if height < rows else cv2.INTER_LINEAR
+        gray = cv2.resize(narrow, (width, height), interpolation=down)
+        gray *= 257 if self.gray.dtype == np.uint8 else 1
+        return lab.L_from_gray(np.rint(gray).astype(np.uint16))

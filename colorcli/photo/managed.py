@@ -1,0 +1,67 @@
+"""Pixels through look-up-table and ink profiles, by Pillow (extra `profiles`)."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+
+from colorcli.photo.image import Array
+
+
+def available() -> bool:
+    """Whether Pillow with colour management is installed."""
+    try:
+        from PIL import ImageCms  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def srgb_of_pixels(pixels: Array, profile: bytes) -> Array | None:
+    """Gray or RGB pixels through a profile, at 8 bits, which is what Pillow converts at.
+
+    Args:
+        pixels: uint8 or uint16, (H, W) or (H, W, 3) RGB.
+        profile: ICC.
+
+    Returns:
+        uint8 (H, W, 3) sRGB, or None where the profile cannot be used.
+    """
+    from PIL import Image
+
+    if pixels.dtype == np.uint16:
+        pixels = (pixels // 257).astype(np.uint8)
+    return _converted(Image.fromarray(pixels), profile)
+
+
+def srgb_of_ink(data: bytes, profile: bytes) -> Array | None:
+    """A CMYK file, decoded and taken through its profile.
+
+    Args:
+        data: a JPEG or TIFF file whose limits were checked.
+        profile: ICC.
+
+    Returns:
+        uint8 (H, W, 3) sRGB, or None where the file or the profile cannot be used.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG", "TIFF")) as image:
+            return _converted(image, profile) if image.mode == "CMYK" else None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
+def _converted(image: Any, profile: bytes) -> Array | None:
+    from PIL import ImageCms
+
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        target = ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return None
+    return np.asarray(converted)

@@ -1,0 +1,89 @@
+"""PNM and PAM: the header, and a writer, which is shorter than asking OpenCV (netpbm formats)."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from colorcli.photo.header import Header, MalformedError
+from colorcli.photo.image import Array
+
+_TOKEN = re.compile(rb"\s*(?:#[^\n]*\n\s*)*(\d{1,9})")
+# A header is short; comments of this length are an attack on the reader.
+_HEADER = 65536
+
+
+def inspect(data: bytes) -> Header:
+    """Read the header of a PBM, PGM, PPM or PAM.
+
+    Raises:
+        MalformedError: it is cut off, or has no size.
+    """
+    if data[:2] == b"P7":
+        fields = _pam(data)
+        width, height, channels, maximum = (
+            fields.get(name, 0) for name in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL")
+        )
+        start, binary = fields[b"ENDHDR"], True
+    else:
+        kind = data[1] - ord("0")
+        numbers, at = [], 2
+        for _ in range(2 if kind in (1, 4) else 3):
+            found = _TOKEN.match(data, at, at + _HEADER)
+            if found is None:
+                raise MalformedError("it has no size")
+            numbers.append(int(found[1]))
+            at = found.end()
+        width, height, maximum = (*numbers, 1)[:3]
+        channels, binary, start = (3 if kind in (3, 6) else 1), kind > 3, at + 1
+    if not (width and height and 0 < maximum < 65536 and 0 < channels <= 4):
+        raise MalformedError("it has no size")
+    # Stored bits are ink, decoded to 0 and 255.
+    bits = data[:2] in (b"P1", b"P4")
+    row = (width + 7) // 8 if bits else width * channels * (1 if maximum < 256 else 2)
+    if len(data) < start + (row * height if binary else height):
+        raise MalformedError("the file is cut off")
+    whole = 255 if maximum < 256 else 65535
+    header = Header(width, height, maximum=None if bits or maximum == whole else maximum)
+    if binary and not bits:
+        header.raw = start, channels
+        header.depth = 8 if maximum < 256 else 16
+    return header
+
+
+def write(pixels: Array, comment: str | None) -> bytes:
+    """Encode pixels as PPM, or with transparency as PAM.
+
+    Args:
+        pixels: (H, W, 3) RGB or (H, W, 4) RGB and alpha, uint8 or uint16.
+        comment: one line for the header, or None.
+
+    Returns:
+        The file.
+    """
+    height, width, channels = pixels.shape
+    maximum = 255 if pixels.dtype == np.uint8 else 65535
+    note = "" if comment is None else f"# {comment}\n"
+    if channels == 3:
+        head = f"P6\n{note}{width} {height}\n{maximum}\n"
+    else:
+        head = (
+            f"P7\n{note}WIDTH {width}\nHEIGHT {height}\nDEPTH 4\nMAXVAL {maximum}\n"
+            "TUPLTYPE RGB_ALPHA\nENDHDR\n"
+        )
+    big_endian = pixels.astype(">u2") if maximum == 65535 else pixels
+    return head.encode("ascii", "replace") + big_endian.tobytes()
+
+
+def _pam(data: bytes) -> dict[bytes, int]:
+    """The fields of a PAM header; ENDHDR is where the pixels begin."""
+    end = data.find(b"\nENDHDR\n", 0, _HEADER)
+    if end < 0:
+        raise MalformedError("it has no size")
+    fields = {b"ENDHDR": end + 8}
+    for line in data[:end].split(b"\n"):
+        name, _, value = line.partition(b" ")
+        if re.fullmatch(rb"\d{1,9}", value.strip()):
+            fields[name] = int(value)
+    return fields

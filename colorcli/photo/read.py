@@ -1,0 +1,205 @@
+"""A photo file, read whole."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from colorcli.errors import PhotoError
+from colorcli.photo import avif, bmp, exif, jp2, jpeg, png, pnm, tiff, webp, xmp
+from colorcli.photo.decode import decode, gray_of
+from colorcli.photo.header import Header, MalformedError
+from colorcli.photo.image import Array, Photo
+
+# What OpenCV itself refuses; it can be raised only before OpenCV is loaded.
+_OPENCV_PIXELS = int(os.environ.get("OPENCV_IO_MAX_IMAGE_PIXELS", 1 << 30))
+
+# Above a microscope's, and within what every format can store.
+_ABSURD_DPI = 50_000
+# Texts beside the pixels that are kept, all together.
+_NOTES = 1024**2
+
+_READERS: dict[str, Callable[[bytes], Header]] = {
+    "jpeg": jpeg.inspect,
+    "png": png.inspect,
+    "tiff": tiff.inspect,
+    "webp": webp.inspect,
+    "avif": avif.inspect,
+    "jpeg2000": jp2.inspect,
+    "bmp": bmp.inspect,
+    "pnm": pnm.inspect,
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large an untrusted file may be, checked before it is decoded.
+
+    Attributes:
+        pixels: width times height.
+        bytes: of the file.
+    """
+
+    pixels: int = 500_000_000
+    bytes: int = 2 * 1024**3
+
+
+def read_photo(
+    source: Path | bytes,
+    *,
+    limits: Limits = Limits(),
+    name: str | None = None,
+) -> Photo:
+    """Read a photo, upright, with everything it says beside its pixels.
+
+    The family is told by the first bytes, never by the name.
+
+    Args:
+        source: a file, or its bytes.
+        limits: what is refused, before it is decoded.
+        name: what errors call the photo; the path, if left out.
+
+    Returns:
+        The photo. `Photo.warnings` says what was lost or guessed.
+
+    Raises:
+        PhotoError: it cannot be read, is no photo, is damaged, or is over a limit.
+    """
+    label = name or (str(source) if isinstance(source, Path) else "the photo")
+    data = _bytes_of(source, limits, label)
+    family = family_of(data)
+    if family is None:
+        raise PhotoError(f"{label}: not a photo of any format that is read", tip=_KNOWN)
+    try:
+        header = _READERS[family](data)
+        _check_pixels(header, limits, label)
+        _drop_garbage(header)
+        pixels, alpha = decode(data, header)
+        gray = gray_of(pixels, data, header)
+    except (MalformedError, struct.error, IndexError, OverflowError) as error:
+        said = str(error) if isinstance(error, MalformedError) else "its header is damaged"
+        raise PhotoError(f"{label}: {family} file cannot be read: {said}") from None
+    except MemoryError:
+        raise PhotoError(
+            f"{label}: {header.width} × {header.height} pixels do not fit into memory"
+        ) from None
+    return Photo(
+        upright(gray, header.orientation),
+        8 * pixels.dtype.itemsize,
+        None if alpha is None else upright(alpha, header.orientation),
+        family,
+        header.metadata,
+        tuple(header.warnings),
+    )
+
+
+def family_of(data: bytes) -> str | None:
+    """The family that the first bytes tell, a key of `FAMILIES`, or None."""
+    if data[:3] == b"\xff\xd8\xff":
+        return "jpeg"
+    if data.startswith(png.SIGNATURE):
+        return "png"
+    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "tiff"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    if data[4:8] == b"ftyp" and any(brand in data[8:64] for brand in (b"avif", b"avis")):
+        return "avif"
+    if data.startswith((jp2.SIGNATURE, jp2.CODE_STREAM)):
+        return "jpeg2000"
+    if data[:2] == b"BM":
+        return "bmp"
+    if len(data) > 2 and data[:1] == b"P" and data[1:2] in b"1234567" and data[2:3].isspace():
+        return "pnm"
+    return None
+
+
+_KNOWN = "Read are JPEG, PNG, TIFF, WebP, AVIF, JPEG 2000, BMP and PNM"
+
+
+def upright(image: Array, orientation: int) -> Array:
+    """Apply an EXIF orientation.
+
+    Args:
+        image: (H, W).
+        orientation: 1 to 8: where row 0 and column 0 of the stored pixels belong.
+
+    Returns:
+        (H, W), or (W, H) from 5 on; contiguous.
+    """
+    if orientation >= 5:
+        image = image.T
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    return np.ascontiguousarray(image)
+
+
+def _bytes_of(source: Path | bytes, limits: Limits, label: str) -> bytes:
+    """The bytes of a source, if there are any and not too many."""
+    try:
+        if isinstance(source, bytes):
+            data, size = source, len(source)
+        else:
+            with source.open("rb") as file:
+                size = source.stat().st_size
+                data = file.read(limits.bytes + 1) if size <= limits.bytes else b""
+                size = max(size, len(data))
+    except OSError as error:
+        raise PhotoError(f"{label}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise PhotoError(f"{label}: {error}") from None
+    if size > limits.bytes:
+        raise PhotoError(
+            f"{label}: {size:,} bytes are over the limit of {limits.bytes:,}",
+            tip="Raise it with --max-bytes if you trust the file",
+        )
+    if not data:
+        raise PhotoError(f"{label}: the file is empty")
+    return data
+
+
+def _check_pixels(header: Header, limits: Limits, label: str) -> None:
+    pixels = header.width * header.height
+    said = f"{label}: {header.width} × {header.height} pixels"
+    if pixels > limits.pixels:
+        raise PhotoError(
+            f"{said} are over the limit of {limits.pixels:,}",
+            tip="Raise it with --max-pixels if you trust the file",
+        )
+    if pixels > _OPENCV_PIXELS:
+        raise PhotoError(
+            f"{said} are over OpenCV's own limit of {_OPENCV_PIXELS:,}",
+            tip="Set OPENCV_IO_MAX_IMAGE_PIXELS in the environment as well",
+        )
+    if not pixels:
+        raise MalformedError("it has no pixels")
+    if header.lacking:
+        raise MalformedError("the file is cut off")
+
+
+def _drop_garbage(header: Header) -> None:
+    """What cannot be read, or makes no sense, is not passed on."""
+    metadata = header.metadata
+    if metadata.dpi is not None and not all(1 <= value <= _ABSURD_DPI for value in metadata.dpi):
+        metadata.dpi = None
+    kept = 0
+    for count, (_, text) in enumerate(metadata.notes):
+        # 12 bytes are what a chunk costs beside its text.
+        kept += len(text) + 12
+        if kept > _NOTES:
+            metadata.notes = metadata.notes[:count]
+            header.warnings.append("texts beside the pixels are over 1 MB: the rest is dropped")
+            break
+    if metadata.exif is not None and not exif.is_sound(metadata.exif):
+        metadata.exif = None
+        header.warnings.append("the EXIF data is damaged: dropped")
+    if metadata.xmp is not None and not xmp.is_sound(metadata.xmp):
+        metadata.xmp = None
+        header.warnings.append("the XMP data is damaged: dropped")

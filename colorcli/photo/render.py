@@ -1,0 +1,58 @@
+"""A photo and its predicted colours → pixels."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from colorcli import lab
+from colorcli.photo.image import STRIP, Array, Photo
+
+
+class AbRows(Protocol):
+    """Colours of a photo, made for the rows asked for."""
+
+    def rows(self, start: int, stop: int) -> npt.NDArray[np.float32]:
+        """The ab of rows `start` to `stop`: float32 (stop - start, W, 2), in CIELAB units."""
+        ...
+
+
+def render(photo: Photo, ab: AbRows, *, bgr: bool = False) -> Array:
+    """The coloured pixels. Where a colour does not exist in sRGB, chroma gives way, not L.
+
+    Args:
+        photo: gives L, alpha and depth.
+        ab: gives the colours.
+        bgr: order the channels B, G, R (, alpha), as OpenCV's encoders want them.
+
+    Returns:
+        (H, W, 3), or (H, W, 4) with the photo's own alpha: uint8 or uint16 as `photo.depth` says.
+    """
+    dtype = np.uint8 if photo.depth == 8 else np.uint16
+    height, width = photo.shape
+    pixels = np.empty((height, width, 3 if photo.alpha is None else 4), dtype)
+
+    def colour(start: int, stop: int, strip: npt.NDArray[np.float32]) -> None:
+        L = photo.L(slice(start, stop))
+        pixels[start:stop, :, :3] = lab.lab_to_rgb(L, strip, dtype, bgr=bgr)
+
+    # NumPy and OpenCV let go of the interpreter, so threads help; a bounded queue of strips keeps
+    # the float copies few. The colours themselves are asked for here, in order.
+    workers = min(4, os.cpu_count() or 1)
+    pending: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for start in range(0, height, STRIP):
+            stop = min(start + STRIP, height)
+            pending.append(pool.submit(colour, start, stop, ab.rows(start, stop)))
+            if len(pending) > workers:
+                pending.popleft().result()
+        for strip in pending:
+            strip.result()
+    if photo.alpha is not None:
+        pixels[..., 3] = photo.alpha
+    return pixels

@@ -1,0 +1,73 @@
+"""Photos to test on: real ones that scikit-image bundles, in the dress of every family."""
+
+from __future__ import annotations
+
+import functools
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageCms
+from skimage import data
+
+from colorcli.photo import Photo
+
+XMP = (
+    b'<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" '
+    b'xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6" dc:source="attic"/>'
+    b'</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
+)
+
+
+class Tint:
+    """One colour everywhere: an `AbRows`."""
+
+    def __init__(self, photo: Photo, a: float = 12, b: float = 20) -> None:
+        self.width, self.ab = photo.shape[1], (a, b)
+
+    def rows(self, start: int, stop: int) -> np.ndarray:
+        colours = np.empty((stop - start, self.width, 2), np.float32)
+        colours[:] = self.ab
+        return colours
+
+
+def none(photo: Photo) -> Tint:
+    return Tint(photo, 0, 0)
+
+
+def camera(height: int = 120, width: int = 97) -> np.ndarray:
+    """A real gray photograph, uint8."""
+    return data.camera()[150 : 150 + height, 120 : 120 + width].copy()
+
+
+def camera16() -> np.ndarray:
+    """The same with a low byte of its own."""
+    low = np.random.default_rng(0).integers(0, 256, camera().shape)
+    return (camera().astype(np.uint16) << 8) + low.astype(np.uint16)
+
+
+def saved(image: np.ndarray | Image.Image, family: str, **options: Any) -> bytes:
+    """The file that Pillow makes of an image."""
+    buffer = io.BytesIO()
+    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    picture.save(buffer, family, **options)
+    return buffer.getvalue()
+
+
+def exif(orientation: int = 1) -> Image.Exif:
+    """EXIF as a scanner writes it."""
+    fields = Image.Exif()
+    fields[0x0112] = orientation
+    fields[0x010F] = "Kodak"
+    fields[0x011A] = fields[0x011B] = 300.0
+    fields[0x0128] = 2
+    fields.get_ifd(0x8769)[0x9003] = "1955:06:01 12:00:00"
+    fields.get_ifd(0x8769)[0xA002] = 9999
+    return fields
+
+
+@functools.cache  # lcms stamps a profile with the second it was made in
+def srgb_profile() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

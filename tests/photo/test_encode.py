@@ -1,0 +1,286 @@
+"""What a photo has is in the coloured file, whatever the family."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from skimage import data
+
+from colorcli import lab
+from colorcli.errors import PhotoError
+from colorcli.photo import (
+    Metadata,
+    Photo,
+    encode_photo,
+    iptc,
+    read_photo,
+)
+from colorcli.photo import exif as exif_
+from colorcli.photo.formats import FAMILIES
+
+from . import samples
+from .samples import Tint
+
+LOSSLESS = ("png", "tiff", "webp", "jpeg2000", "bmp", "pnm")
+DEEP = ("png", "tiff", "jpeg2000", "pnm")
+
+
+def coloured(photo: Photo, family: str, **options: object) -> tuple[Photo, list[str]]:
+    """Encoded, and read again; and the warnings on the way."""
+    said: list[str] = []
+    quality = 100 if family in LOSSLESS else 95
+    file = encode_photo(
+        photo, Tint(photo), format=family, quality=quality, warn=said.append, **options
+    )
+    return read_photo(file), said
+
+
+@pytest.mark.parametrize("family", LOSSLESS)
+def test_lightness_survives_at_8_bits(family: str) -> None:
+    photo = Photo.from_array(samples.camera())
+    back, said = coloured(photo, family)
+    difference = np.abs(back.L() - photo.L())
+    assert difference.mean() <= 0.25
+    assert difference.max() <= 1.5
+    assert (back.format, back.depth, back.shape, said) == (family, 8, photo.shape, [])
+
+
+@pytest.mark.parametrize("family", DEEP)
+def test_lightness_survives_at_16_bits(family: str) -> None:
+    photo = Photo.from_array(samples.camera16())
+    back, said = coloured(photo, family)
+    assert (back.depth, said) == (16, [])
+    assert np.abs(back.L() - photo.L()).max() < 0.006
+
+
+def test_lightness_survives_jpeg_as_far_as_jpeg_goes() -> None:
+    photo = Photo.from_array(data.camera())
+    back, _ = coloured(photo, "jpeg")
+    assert np.abs(back.L() - photo.L()).mean() < 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.sampled_from([8, 16]),
+    st.booleans(),
+    st.sampled_from(["png", "tiff", "pnm"]),
+    st.integers(0, 2**32 - 1),
+)
+def test_size_depth_alpha_and_lightness_survive(
+    height: int, width: int, depth: int, transparent: bool, family: str, seed: int
+) -> None:
+    values = np.random.default_rng(seed).integers(0, 1 << depth, (height, width, 1 + transparent))
+    photo = Photo.from_array(values.astype(np.uint8 if depth == 8 else np.uint16))
+    back, said = coloured(photo, family)
+    assert (back.shape, back.depth, said) == (photo.shape, depth, [])
+    assert np.abs(back.L() - photo.L()).max() <= (1.5 if depth == 8 else 0.006)
+    if photo.alpha is None:
+        assert back.alpha is None
+    else:
+        assert back.alpha is not None
+        assert (back.alpha == photo.alpha).all()
+
+
+def test_colouring_a_coloured_photo_again_changes_nothing() -> None:
+    photo = Photo.from_array(samples.camera16())
+    once = encode_photo(photo, Tint(photo), format="png")
+    again = encode_photo(read_photo(once), Tint(photo), format="png")
+    first, second = (lab_of(file) for file in (once, again))
+    assert np.abs(first - second).max() < 0.02
+
+
+def lab_of(file: bytes) -> np.ndarray:
+    import cv2
+
+    bgr = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_UNCHANGED)
+    return lab.rgb_to_lab(bgr[..., ::-1])
+
+
+@pytest.mark.parametrize("family", LOSSLESS)
+@pytest.mark.parametrize("value", [0, 1, 128, 254, 255])
+def test_a_flat_field_stays_flat(family: str, value: int) -> None:
+    photo = Photo.from_array(np.full((40, 33), value, np.uint8))
+    file = encode_photo(photo, samples.none(photo), format=family, quality=100)
+    assert (lab_of(file)[..., 1:] == 0).all()
+    assert (read_photo(file).L() == photo.L()).all()
+
+
+@pytest.mark.parametrize("family", [name for name, holds in FAMILIES.items() if holds.alpha])
+def test_alpha_survives(family: str) -> None:
+    alpha = samples.camera()[::-1]
+    photo = Photo.from_array(np.dstack([samples.camera(), alpha]))
+    back, said = coloured(photo, family)
+    assert said == []
+    assert back.alpha is not None
+    assert np.abs(back.alpha.astype(int) - alpha).max() <= (4 if family == "avif" else 0)
+    assert np.abs(back.L() - photo.L()).mean() < 1
+
+
+def test_what_jpeg_cannot_hold_is_said() -> None:
+    deep = samples.camera16()
+    back, said = coloured(Photo.from_array(np.dstack([deep, deep])), "jpeg")
+    assert (back.depth, back.alpha) == (8, None)
+    assert ["transparency" in said[0], "16" in said[1], len(said)] == [True, True, 2]
+
+
+@pytest.mark.parametrize(("family", "bound"), [("webp", 0.25), ("bmp", 0.25), ("avif", 0.5)])
+def test_16_bits_are_rounded_where_they_do_not_fit(family: str, bound: float) -> None:
+    deep = samples.camera16()
+    photo = Photo.from_array(np.dstack([deep, deep]))
+    back, said = coloured(photo, family)
+    assert "16" in said[0]
+    assert back.depth == (16 if family == "avif" else 8)
+    assert back.alpha is not None
+    assert np.abs(back.L() - photo.L()).mean() < bound
+
+
+def everything(orientation: int = 6) -> Photo:
+    return read_photo(
+        samples.saved(
+            samples.camera(),
+            "JPEG",
+            exif=samples.exif(orientation),
+            xmp=samples.XMP,
+            icc_profile=samples.srgb_profile(),
+            dpi=(300, 300),
+        )
+    )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_metadata_survives_or_its_loss_is_said(family: str) -> None:
+    photo = everything()
+    back, said = coloured(photo, family)
+    carries = FAMILIES[family].carries
+    assert len(said) == 4 - len(carries - {"iptc"})
+    found = back.metadata
+    if "exif" in carries:
+        assert found.exif is not None
+        assert b"Kodak" in found.exif
+        assert b"1955:06:01" in found.exif
+    if "xmp" in carries:
+        assert found.xmp is not None
+        assert b"attic" in found.xmp
+    if "icc" in carries:
+        assert found.icc == photo.metadata.icc
+    if "dpi" in carries:
+        assert found.dpi == pytest.approx((300, 300), abs=0.1)
+
+
+@pytest.mark.parametrize("family", ["jpeg", "png", "tiff", "webp", "avif"])
+def test_other_programs_see_the_metadata_and_an_upright_photo(family: str) -> None:
+    photo = everything()
+    file = encode_photo(photo, Tint(photo), format=family, model="fusion 1")
+    with Image.open(io.BytesIO(file)) as image:
+        image.load()
+        seen = image.getexif()
+        assert image.size == photo.shape[::-1]
+        assert seen.get(0x0112, 1) == 1
+        assert seen[0x010F] == "Kodak"
+        assert seen[0x011A] == pytest.approx(300, abs=0.01)
+        assert seen.get_ifd(0x8769)[0x9003] == "1955:06:01 12:00:00"
+        assert seen.get_ifd(0x8769)[0xA002] == photo.shape[1]
+        assert image.info["icc_profile"] == photo.metadata.icc
+        assert b'tiff:Orientation="1"' in image.info["xmp"]
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "bmp"])
+def test_the_mark_says_that_colours_are_predicted(family: str) -> None:
+    photo = Photo.from_array(samples.camera())
+    marked = encode_photo(photo, Tint(photo), format=family, model="fusion 1")
+    assert b"predicted by colorize fusion 1" in marked
+    if FAMILIES[family].carries:
+        assert b"compositeWithTrainedAlgorithmicMedia" in marked
+    plain = encode_photo(photo, Tint(photo), format=family, mark=False)
+    assert b"colorize" not in plain
+    assert read_photo(plain).metadata == Metadata()
+
+
+def test_the_mark_leaves_the_users_own_words_alone() -> None:
+    fields = samples.exif()
+    fields[0x010E], fields[0x0131] = "Grandmother, 1955", "VueScan"
+    photo = read_photo(samples.saved(samples.camera(), "JPEG", exif=fields))
+    found = exif_.renewed(
+        photo.metadata.exif, width=1, height=1, dpi=None, mark="predicted", software="colorize"
+    )
+    seen = Image.Exif()
+    seen.load(b"Exif\0\0" + (found or b""))
+    assert (seen[0x010E], seen[0x0131]) == ("Grandmother, 1955", "VueScan")
+
+
+def test_the_gray_thumbnail_is_gone() -> None:
+    thumbnail = samples.saved(samples.camera()[:30, :30], "JPEG")
+    fields = bytearray(samples.exif().tobytes()[6:])
+    start = len(fields)
+    # The last four bytes of the first directory are where the next one is.
+    count = int.from_bytes(fields[8:10], "little")
+    order = "little" if fields[:2] == b"II" else "big"
+    count = int.from_bytes(fields[8:10], order)
+    fields[10 + 12 * count : 14 + 12 * count] = start.to_bytes(4, order)
+    second = (2).to_bytes(2, order)
+    for tag, value in ((0x0201, start + 30), (0x0202, len(thumbnail))):
+        second += tag.to_bytes(2, order) + (4).to_bytes(2, order)
+        second += (1).to_bytes(4, order) + value.to_bytes(4, order)
+    whole = bytes(fields) + second + bytes(4) + thumbnail
+    photo = read_photo(samples.saved(samples.camera(), "JPEG", exif=b"Exif\0\0" + whole))
+    assert photo.metadata.exif is not None
+    assert thumbnail[20:] in photo.metadata.exif
+    back, _ = coloured(photo, "jpeg")
+    assert back.metadata.exif is not None
+    assert thumbnail[20:60] not in back.metadata.exif
+    assert b"Kodak" in back.metadata.exif
+
+
+def test_captions_survive_where_they_can() -> None:
+    captions = b"\x1c\x02\x78\x00\x0bGrandmother"
+    photo = Photo.from_array(samples.camera())
+    photo.metadata.iptc = captions
+    assert (
+        iptc.of_resources(b"8BIM\x04\x25\x03abc\0\0\0\x01x\0" + iptc.resources(captions))
+        == captions
+    )
+    for family in ("jpeg", "tiff"):
+        back, said = coloured(photo, family)
+        assert (back.metadata.iptc, said) == (captions, [])
+    back, said = coloured(photo, "png")
+    assert back.metadata.iptc is None
+    assert "IPTC" in said[0]
+
+
+def test_jpeg_is_written_without_thinning_colour() -> None:
+    photo = Photo.from_array(samples.camera())
+    with Image.open(io.BytesIO(encode_photo(photo, Tint(photo), format="jpeg"))) as image:
+        assert [component[1:3] for component in image.layer] == [(1, 1)] * 3  # type: ignore[attr-defined]
+
+
+def test_metadata_too_large_for_jpeg_is_said() -> None:
+    photo = everything()
+    photo.metadata.xmp = samples.XMP.replace(b"attic", b"attic" * 20000)
+    back, said = coloured(photo, "jpeg")
+    assert back.metadata.xmp is None
+    assert "XMP" in said[0]
+    photo.metadata.icc = None
+    assert coloured(photo, "png")[0].metadata.xmp is not None
+
+
+@pytest.mark.parametrize(
+    ("family", "shape"), [("jpeg", (1, 65501)), ("webp", (16384, 1)), ("jpeg2000", (3, 3))]
+)
+def test_sizes_a_format_cannot_hold_are_said(family: str, shape: tuple[int, int]) -> None:
+    photo = Photo.from_array(np.zeros(shape, np.uint8))
+    with pytest.raises(PhotoError, match="limit of"):
+        encode_photo(photo, Tint(photo), format=family)
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "jpeg2000"])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1), (3, 3)])
+def test_any_shape(family: str, shape: tuple[int, int]) -> None:
+    photo = Photo.from_array(np.full(shape, 90, np.uint8))
+    assert coloured(photo, family)[0].shape == shape

@@ -1,0 +1,336 @@
+"""Every family of photo files is read whole, and upright."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+from skimage import data
+
+from colorcli import lab
+from colorcli.errors import PhotoError
+from colorcli.photo import read_photo
+
+from . import samples
+
+GRAY = samples.camera()
+COLOUR = data.astronaut()[:90, 100:250]
+
+
+def off(photo_gray: np.ndarray, expected: np.ndarray) -> float:
+    """The largest difference in levels of 8 bits."""
+    scale = 257 if photo_gray.dtype == np.uint16 else 1
+    return float(np.abs(photo_gray / scale - expected).max())
+
+
+@pytest.mark.parametrize(
+    ("family", "options", "bound"),
+    [
+        ("JPEG", {"quality": 100}, 2),
+        ("JPEG", {"quality": 100, "progressive": True}, 2),
+        ("PNG", {}, 0),
+        ("TIFF", {}, 0),
+        ("TIFF", {"compression": "tiff_lzw"}, 0),
+        ("TIFF", {"compression": "tiff_adobe_deflate"}, 0),
+        ("TIFF", {"compression": "packbits"}, 0),
+        ("TIFF", {"big_tiff": True}, 0),
+        ("AVIF", {"quality": 100}, 1),
+        ("JPEG2000", {}, 0),
+        ("JPEG2000", {"no_jp2": True}, 0),
+        ("BMP", {}, 0),
+        ("PPM", {}, 0),
+    ],
+)
+def test_gray_of_8_bits_stays_as_it_is(family: str, options: dict, bound: float) -> None:
+    photo = read_photo(samples.saved(GRAY, family, **options))
+    assert photo.gray.dtype == np.uint8
+    assert photo.depth == 8
+    assert photo.alpha is None
+    assert photo.warnings == ()
+    assert photo.format in (family.lower(), {"PPM": "pnm"}.get(family))
+    assert off(photo.gray, GRAY) <= bound
+
+
+@pytest.mark.parametrize(
+    ("family", "options", "bound"),
+    [
+        ("JPEG", {"quality": 100, "subsampling": 0}, 3),
+        ("JPEG", {"quality": 100, "subsampling": 1}, 12),
+        ("JPEG", {"quality": 100, "subsampling": 2}, 18),
+        ("PNG", {}, 0.01),
+        ("TIFF", {}, 0.01),
+        ("WEBP", {"lossless": True}, 0.01),
+        ("AVIF", {"quality": 100, "subsampling": "4:4:4"}, 3),
+        ("JPEG2000", {}, 0.01),
+        ("BMP", {}, 0.01),
+        ("PPM", {}, 0.01),
+    ],
+)
+def test_colour_becomes_the_gray_of_equal_lightness(
+    family: str, options: dict, bound: float
+) -> None:
+    photo = read_photo(samples.saved(COLOUR, family, **options))
+    assert photo.gray.dtype == np.uint16
+    assert photo.depth == 8
+    assert off(photo.gray, lab.gray_from_rgb(COLOUR) / 257) <= bound
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jp2", ".pgm"])
+@pytest.mark.parametrize("colour", [False, True])
+def test_16_bits_are_read_exactly(suffix: str, colour: bool) -> None:
+    gray = samples.camera16()
+    image = np.dstack([gray] * 3) if colour else gray
+    parameters = [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000] if suffix == ".jp2" else []
+    suffix = ".ppm" if colour and suffix == ".pgm" else suffix
+    photo = read_photo(cv2.imencode(suffix, image, parameters)[1].tobytes())
+    assert (photo.depth, photo.gray.dtype) == (16, np.uint16)
+    assert (photo.gray == gray).all()
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_png_of_few_bits(bits: int) -> None:
+    levels = (1 << bits) - 1
+    stored = GRAY >> (8 - bits)
+    image = Image.fromarray(stored)
+    image.putpalette([value * 255 // levels for value in range(levels + 1) for _ in range(3)])
+    photo = read_photo(samples.saved(image, "PNG", bits=bits))
+    assert off(photo.gray, stored * (255 // levels)) == 0
+
+
+def test_bilevel_png_tiff_bmp_and_pbm() -> None:
+    picture = GRAY > 100
+    for family in ("PNG", "TIFF", "BMP", "PPM"):
+        assert off(read_photo(samples.saved(picture, family)).gray, picture * 255.0) == 0
+
+
+def test_palette_of_colours() -> None:
+    image = Image.fromarray(COLOUR).quantize(64)
+    expected = lab.gray_from_rgb(np.asarray(image.convert("RGB")))
+    for family in ("PNG", "TIFF", "BMP"):
+        assert off(read_photo(samples.saved(image, family)).gray, expected / 257) < 0.01
+
+
+@pytest.mark.parametrize("family", ["PNG", "TIFF", "WEBP", "JPEG2000", "AVIF"])
+def test_alpha_is_read_and_hides_no_gray(family: str) -> None:
+    alpha = np.linspace(0, 255, COLOUR[..., 0].size).astype(np.uint8).reshape(COLOUR.shape[:2])
+    options = {"WEBP": {"lossless": True, "exact": True}, "AVIF": {"quality": 100}}
+    data_ = samples.saved(np.dstack([COLOUR, alpha]), family, **options.get(family, {}))
+    photo = read_photo(data_)
+    assert photo.alpha is not None
+    assert off(photo.alpha, alpha) <= (1 if family == "AVIF" else 0)
+    if family != "AVIF":
+        assert off(photo.gray, lab.gray_from_rgb(COLOUR) / 257) < 0.01
+
+
+def test_gray_with_alpha() -> None:
+    alpha = GRAY[::-1].copy()
+    image = Image.merge("LA", [Image.fromarray(GRAY), Image.fromarray(alpha)])
+    for family, options in (
+        ("PNG", {}),
+        ("TIFF", {}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+        ("TIFF", {"compression": "tiff_lzw", "tiffinfo": {317: 2}}),
+    ):
+        photo = read_photo(samples.saved(image, family, **options))
+        assert photo.alpha is not None
+        assert (photo.gray == GRAY).all()
+        assert (photo.alpha == alpha).all()
+        assert photo.gray.dtype == np.uint8
+
+
+def test_a_transparent_value_of_png_becomes_alpha() -> None:
+    value = int(GRAY[0, 0])
+    photo = read_photo(samples.saved(GRAY, "PNG", transparency=value))
+    assert photo.alpha is not None
+    assert (photo.gray == GRAY).all()
+    assert ((photo.alpha == 0) == (value == GRAY)).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("family", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
+def test_orientation_is_applied(family: str, orientation: int) -> None:
+    upright = np.zeros((48, 64), np.uint8)
+    upright[:24, :32], upright[:24, 32:], upright[24:, :32] = 250, 150, 80
+    # How a camera held so stores the upright picture: the inverse of showing it.
+    stored = upright.T if orientation >= 5 else upright
+    if orientation in (3, 4, 6, 7):
+        stored = stored[::-1]
+    if orientation in (2, 3, 7, 8):
+        stored = stored[:, ::-1]
+    options = {"JPEG": {"quality": 100}, "WEBP": {"lossless": True}, "AVIF": {"quality": 100}}
+    data_ = samples.saved(stored, family, exif=samples.exif(orientation), **options.get(family, {}))
+    assert off(read_photo(data_).gray, upright) <= 3
+
+
+def test_16_bit_tiff_is_turned_as_well() -> None:
+    image = Image.fromarray(samples.camera16())
+    photo = read_photo(samples.saved(image, "TIFF", tiffinfo={274: 6}))
+    assert (photo.gray == np.rot90(samples.camera16(), -1)).all()
+
+
+def test_pnm_is_spread_from_its_own_maximum() -> None:
+    assert read_photo(b"P5 2 2 100\n" + bytes([0, 50, 100, 200])).gray.tolist() == [
+        [0, 128],
+        [255, 255],
+    ]
+    wide = np.array([0, 500, 1000, 1000], ">u2").tobytes()
+    assert read_photo(b"P5\n# note\n2 2\n1000\n" + wide).gray.tolist() == [
+        [0, 32768],
+        [65535, 65535],
+    ]
+    assert read_photo(b"P2 3 1 255\n0 7 255\n").gray.tolist() == [[0, 7, 255]]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"byteorder": ">"},
+        {"byteorder": ">", "compression": "zlib", "predictor": True},
+        {"tile": (32, 32)},
+        {"bigtiff": True},
+    ],
+)
+def test_tiffs_of_every_layout_at_16_bits(options: dict) -> None:
+    gray, alpha = samples.camera16(), samples.camera16()[::-1]
+    assert (read_photo(tiff(gray, **options)).gray == gray).all()
+    assert (read_photo(tiff(65535 - gray, photometric="miniswhite")).gray == gray).all()
+    if "tile" not in options:
+        options = {**options, "photometric": "minisblack", "extrasamples": ["unassalpha"]}
+        photo = read_photo(tiff(np.dstack([gray, alpha]), **options))
+        assert (photo.gray == gray).all()
+        assert photo.alpha is not None
+        assert (photo.alpha == alpha).all()
+
+
+def tiff(image: np.ndarray, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, image, **options)
+    return buffer.getvalue()
+
+
+def test_tiffs_whose_channels_lie_apart() -> None:
+    planes = COLOUR.transpose(2, 0, 1)
+    photo = read_photo(tiff(planes, planarconfig="separate", photometric="rgb"))
+    assert (photo.gray == lab.gray_from_rgb(COLOUR)).all()
+    # OpenCV reads these wrongly: better no photo than a wrong one.
+    wide = planes.astype(np.uint16) * 257
+    with pytest.raises(PhotoError, match="stored apart"):
+        read_photo(tiff(wide, planarconfig="separate", photometric="rgb"))
+    pair = np.dstack([GRAY, GRAY])
+    with pytest.raises(PhotoError, match="transparency"):
+        read_photo(tiff(pair, photometric="minisblack", extrasamples=["unassalpha"], tile=(32, 32)))
+
+
+def test_only_the_first_page_of_a_tiff_is_read() -> None:
+    pages = [Image.fromarray(GRAY), Image.fromarray(255 - GRAY)]
+    photo = read_photo(samples.saved(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
+    assert (photo.gray == GRAY).all()
+    assert "first" in photo.warnings[0]
+
+
+@pytest.mark.parametrize("family", ["JPEG", "TIFF"])
+def test_ink_without_a_profile(family: str) -> None:
+    options = {"quality": 100} if family == "JPEG" else {}
+    photo = read_photo(samples.saved(Image.fromarray(COLOUR).convert("CMYK"), family, **options))
+    assert photo.alpha is None
+    assert "ink" in photo.warnings[0]
+    assert np.abs(photo.gray / 257 - lab.gray_from_rgb(COLOUR) / 257).mean() < 3
+
+
+def test_metadata_is_read() -> None:
+    fields = samples.exif().tobytes()
+    options = {"exif": fields, "icc_profile": samples.srgb_profile(), "dpi": (300, 300)}
+    for family, more in (
+        ("JPEG", {"xmp": samples.XMP}),
+        ("PNG", {}),
+        ("TIFF", {}),
+        ("WEBP", {"xmp": samples.XMP}),
+        ("AVIF", {"xmp": samples.XMP}),
+    ):
+        metadata = read_photo(samples.saved(GRAY, family, **options, **more)).metadata
+        assert metadata.exif is not None
+        assert b"Kodak" in metadata.exif
+        assert b"1955:06:01" in metadata.exif
+        assert metadata.icc == samples.srgb_profile()
+        assert metadata.dpi == pytest.approx((300, 300), abs=0.01)
+        assert metadata.xmp == more.get("xmp")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "empty"),
+        (b"Dear diary, this is no photo.", "not a photo"),
+        (b"\xff\xd8\xff", "cut off"),
+        (b"\x89PNG\r\n\x1a\n", "cut off"),
+        (b"BM", "damaged"),
+        (b"P5\n", "no size"),
+    ],
+)
+def test_what_is_no_photo_is_said_in_one_line(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "letter.jpg"
+    path.write_bytes(content)
+    with pytest.raises(PhotoError, match=said) as caught:
+        read_photo(path)
+    assert "letter.jpg" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_files_and_folders_are_photo_errors(tmp_path: Path) -> None:
+    with pytest.raises(PhotoError, match=r"none\.png"):
+        read_photo(tmp_path / "none.png")
+    with pytest.raises(PhotoError):
+        read_photo(tmp_path)
+    with pytest.raises(PhotoError):
+        read_photo(Path("nul\0.png"))
+
+
+@pytest.mark.parametrize(
+    "family", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "JPEG2000", "BMP", "PPM"]
+)
+def test_a_cut_file_is_an_error_wherever_it_is_cut(family: str) -> None:
+    whole = samples.saved(GRAY, family)
+    for length in {*range(4, len(whole), len(whole) // 40), len(whole) - 2}:
+        with pytest.raises(PhotoError):
+            read_photo(whole[:length])
+
+
+def test_a_thumbnail_does_not_hide_that_a_jpeg_is_cut() -> None:
+    fields = samples.exif()
+    thumbnail = samples.saved(GRAY[:20, :20], "JPEG")
+    whole = samples.saved(GRAY, "JPEG", exif=fields.tobytes() + thumbnail)
+    assert read_photo(whole).shape == GRAY.shape
+    with pytest.raises(PhotoError, match="cut off"):
+        read_photo(whole[:-500])
+
+
+def test_garbage_beside_the_pixels_is_dropped_with_a_warning() -> None:
+    junk = b"\xde\xad\xbe\xef" * 20
+    whole = samples.saved(GRAY, "JPEG", icc_profile=junk, exif=b"Exif\0\0" + junk, xmp=junk)
+    photo = read_photo(whole)
+    assert photo.shape == GRAY.shape
+    assert photo.gray.dtype == np.uint8
+    assert photo.metadata.exif is photo.metadata.xmp is photo.metadata.icc is None
+    assert [name for name in ("ICC", "EXIF", "XMP") if name in " ".join(photo.warnings)] == [
+        "ICC", "EXIF", "XMP",
+    ]  # fmt: skip
+
+
+def test_floating_point_and_lab_tiffs_are_refused_by_name() -> None:
+    with pytest.raises(PhotoError, match="floating-point"):
+        read_photo(samples.saved(GRAY.astype(np.float32), "TIFF"))
+    with pytest.raises(PhotoError, match="CIELAB"):
+        read_photo(samples.saved(Image.fromarray(COLOUR).convert("LAB"), "TIFF"))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1), (3, 3)])
+@pytest.mark.parametrize("family", ["JPEG", "PNG", "TIFF", "WEBP", "BMP", "PPM"])
+def test_any_shape(family: str, shape: tuple[int, int]) -> None:
+    photo = read_photo(samples.saved(np.full(shape, 77, np.uint8), family))
+    assert photo.shape == shape
+    assert off(photo.gray, np.full(shape, 77)) <= 2
