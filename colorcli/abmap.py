@@ -1,0 +1,51 @@
+"""Predicted ab on a coarse grid, and the ab of any rows of the photo at full resolution."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+class AbMap:
+    """ab of a photo, kept as small as it was predicted.
+
+    Rows are interpolated when asked for, so a scan of any size never needs a float copy of its
+    colours, and any strip equals the same rows of the whole to the last bit.
+
+    Args:
+        grid: float32 `(h, w, 2)`, ab in CIELAB units.
+        extent: `(height, width)` in pixels of the photo that the grid spreads over; beyond the
+            photo's own where it was padded.
+        shape: `(H, W)` of the photo, at most `extent`.
+    """
+
+    def __init__(
+        self, grid: NDArray[np.float32], *, extent: tuple[int, int], shape: tuple[int, int]
+    ) -> None:
+        self.grid = grid
+        self.extent = extent
+        self.shape = shape
+
+    def rows(self, start: int, stop: int) -> NDArray[np.float32]:
+        """ab of the rows `start` to `stop`, interpolated linearly: float32 `(stop - start, W, 2)`.
+
+        Cell centres lie at the centres of the pixels they cover, so colours do not shift.
+        """
+        height = self.grid.shape[0]
+        y = (np.arange(start, stop, dtype=np.float64) + 0.5) * (height / self.extent[0]) - 0.5
+        y = y.clip(0, height - 1)
+        above = y.astype(np.intp)
+        below = np.minimum(above + 1, height - 1)
+        share = (y - above).astype(np.float32)[:, None, None]
+        # In the form a + f·(b - a) equal neighbours give exactly themselves.
+        top = self.grid[above]
+        coarse = top + share * (self.grid[below] - top)
+        wide = cv2.resize(
+            coarse, (self.extent[1], stop - start), interpolation=cv2.INTER_LINEAR
+        ).reshape(stop - start, self.extent[1], 2)
+        return np.ascontiguousarray(wide[:, : self.shape[1]], dtype=np.float32)
+
+    def whole(self) -> NDArray[np.float32]:
+        """ab of the whole photo: float32 `(H, W, 2)`."""
+        return self.rows(0, self.shape[0])

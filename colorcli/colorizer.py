@@ -1,0 +1,317 @@
+"""L of any size → ab: rescale, pad, tile, share features."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from colorcli.abmap import AbMap
+from colorcli.errors import ModelError, PhotoError, UsageError
+from colorcli.memory import available_memory
+from colorcli.model import Model
+from colorcli.photo import Photo, render
+
+Size = int | Literal["auto", "full"]
+
+BYTES_PER_PIXEL = 320
+"""Peak memory of the sessions per pixel of L: the 64- to 128-channel maps at H/2 of width 1.0."""
+
+SMALLEST_TILE = 256
+
+LARGEST_PASS = 2048**2
+"""Pixels seen at once at most, however much memory is free: beyond, halos cost next to nothing."""
+
+
+class Lightness(Protocol):
+    """Something whose L can be had by rows, and rescaled; `Photo` is one."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """`(H, W)`."""
+
+    def L(self, rows: slice = ...) -> NDArray[np.float32]:
+        """L of some rows: float32 `(h, W)` in [0, 100]."""
+
+    def L_at(self, height: int, width: int) -> NDArray[np.float32]:
+        """L rescaled: float32 `(height, width)`."""
+
+
+@dataclass(frozen=True)
+class FloatL:
+    """L that is a float array already: float32 `(H, W)` in [0, 100]."""
+
+    values: NDArray[np.float32]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """`(H, W)`."""
+        return self.values.shape[0], self.values.shape[1]
+
+    def L(self, rows: slice = slice(None)) -> NDArray[np.float32]:
+        """L of some rows."""
+        return self.values[rows]
+
+    def L_at(self, height: int, width: int) -> NDArray[np.float32]:
+        """L rescaled, by areas when shrinking."""
+        if (height, width) == self.shape:
+            return self.values
+        shrinks = height <= self.shape[0] and width <= self.shape[1]
+        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        return np.asarray(
+            cv2.resize(self.values, (width, height), interpolation=interpolation), np.float32
+        ).reshape(height, width)
+
+
+class Colorizer:
+    """Colours photographs with one model.
+
+    `Colorizer.load("fusion").colorize(array)` is the whole of it.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    @classmethod
+    def load(
+        cls,
+        name: str = "fusion",
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        precision: str = "auto",
+    ) -> Colorizer:
+        """Load a model by name or folder; arguments and errors as `Model.load`."""
+        return cls(Model.load(name, device=device, threads=threads, precision=precision))
+
+    def colorize(
+        self,
+        image: NDArray[Any],
+        *,
+        size: Size = "auto",
+        tile: int | None = None,
+        temperature: float | None = None,
+    ) -> NDArray[Any]:
+        """Colour an image.
+
+        Args:
+            image: uint8 or uint16, sRGB: `(H, W)` gray, `(H, W, 2)` gray and alpha, `(H, W, 3)`
+                RGB or `(H, W, 4)` RGBA; colours are reduced to their L first.
+            size: as in `predict`.
+            tile: as in `predict`.
+            temperature: as in `predict`.
+
+        Returns:
+            RGB `(H, W, 3)`, or RGBA where there was alpha, of the same dtype and the same L.
+
+        Raises:
+            PhotoError: not such an array.
+            Others: as `predict`.
+        """
+        photo = Photo.from_array(np.asarray(image))
+        return render(photo, self.predict(photo, size=size, tile=tile, temperature=temperature))
+
+    def predict_L(
+        self, L: NDArray[np.float32], *, size: Size = "auto", temperature: float | None = None
+    ) -> NDArray[np.float32]:
+        """ab for L given as a float array: `(H, W)` in [0, 100] → float32 `(H, W, 2)`."""
+        return self.predict(FloatL(L), size=size, temperature=temperature).whole()
+
+    def predict(
+        self,
+        photo: Lightness,
+        *,
+        size: Size = "auto",
+        tile: int | None = None,
+        temperature: float | None = None,
+        global_features: NDArray[np.float32] | None = None,
+    ) -> AbMap:
+        """Predict the ab of a photo.
+
+        Args:
+            photo: the photo.
+            size: the long side that the network sees at most; the photo keeps its own. `auto` is
+                the model's own, `full` the photo's.
+            tile: side of the largest square the network sees at once; larger photos are done in
+                pieces with the exact receptive field around them, so that nothing changes but the
+                memory. None decides by the memory that is free.
+            temperature: of a model that predicts a distribution: low is vivid, high is pale.
+            global_features: `(1, G)` of another photo or of a whole scene, instead of its own.
+
+        Returns:
+            ab at the resolution it was predicted, for `render`.
+
+        Raises:
+            UsageError: a temperature for a model without one, or a size or a tile that cannot be.
+            PhotoError: the memory does not suffice even for the smallest tiles.
+            ModelError: the graphs cannot be run, or what they give are no colours.
+        """
+        if tile is not None and tile < SMALLEST_TILE:
+            raise UsageError(f"--tile {tile} is too small", tip=f"at least {SMALLEST_TILE}")
+        if temperature is not None and self.model.spec.temperature is None:
+            raise UsageError(
+                f"the model {self.model.spec.name} has no temperature to set",
+                tip="choose a model that predicts a distribution; see `colorize models`",
+            )
+        network_shape = self._network_shape(photo.shape, size)
+        scaled = network_shape != photo.shape
+        seen = FloatL(photo.L_at(*network_shape)) if scaled else photo
+        padded = tuple(
+            -(-side // self.model.spec.multiple) * self.model.spec.multiple
+            for side in network_shape
+        )
+        extent = photo.shape if scaled else (padded[0], padded[1])
+        side = tile
+        while True:
+            try:
+                grid = self._grid(
+                    photo, seen, (padded[0], padded[1]), side, temperature, global_features
+                )
+            except MemoryError:
+                side = self._smaller(side, padded)
+            else:
+                break
+        # Overflow or broken weights would end as black pixels that look like work done.
+        if not np.isfinite(grid).all():
+            raise ModelError(
+                f"{self.model.spec.folder}: the model gives numbers that are no colours"
+            )
+        return AbMap(grid, extent=extent, shape=photo.shape)
+
+    def _grid(
+        self,
+        photo: Lightness,
+        seen: Lightness,
+        padded: tuple[int, int],
+        tile: int | None,
+        temperature: float | None,
+        global_features: NDArray[np.float32] | None,
+    ) -> NDArray[np.float32]:
+        """ab `(h, w, 2)` on the whole grid, from one pass or from tiles."""
+        stride = self.model.spec.stride
+        side = self.model.global_size
+        area = (tile or 0) ** 2 or self._affordable_area()
+        features = None
+        if padded[0] * padded[1] <= area:
+            L = _window(seen, (0, padded[0]), (0, padded[1]))
+            features = self.model.low_level(L)
+        if global_features is None and side is not None:
+            shared = features if self.model.shares_features and padded == (side, side) else None
+            view = photo.L_at(side, side)[None, None]
+            global_features = self.model.global_features(view, shared)
+        if features is not None:
+            return self._ab(features, global_features, temperature, padded)
+        grid = np.empty((padded[0] // stride, padded[1] // stride, 2), np.float32)
+        halo = self.model.spec.halo
+        for (top, bottom), (left, right) in _tiles(padded, area, halo, self.model.spec.multiple):
+            rows = max(0, top - halo), min(padded[0], bottom + halo)
+            columns = max(0, left - halo), min(padded[1], right + halo)
+            features = self.model.low_level(_window(seen, rows, columns))
+            window = (rows[1] - rows[0], columns[1] - columns[0])
+            ab = self._ab(features, global_features, temperature, window)
+            grid[top // stride : bottom // stride, left // stride : right // stride] = ab[
+                (top - rows[0]) // stride : (bottom - rows[0]) // stride,
+                (left - columns[0]) // stride : (right - columns[0]) // stride,
+            ]
+        return grid
+
+    def _ab(
+        self,
+        features: NDArray[np.float32],
+        global_features: NDArray[np.float32] | None,
+        temperature: float | None,
+        window: tuple[int, int],
+    ) -> NDArray[np.float32]:
+        """ab `(h, w, 2)` of a window of L of the size `window`."""
+        ab = self.model.ab(features, global_features, temperature=temperature)
+        stride = self.model.spec.stride
+        expected = (1, 2, window[0] // stride, window[1] // stride)
+        if ab.shape != expected:
+            raise ModelError(
+                f"{self.model.spec.folder}: the model gives ab {ab.shape} where its description "
+                f"says {expected}"
+            )
+        return np.ascontiguousarray(ab[0].transpose(1, 2, 0))
+
+    def _network_shape(self, shape: tuple[int, int], size: Size) -> tuple[int, int]:
+        """The shape that the network sees: the photo's own, or shrunk to whole multiples."""
+        if size == "full":
+            return shape
+        longest = self.model.spec.default_size if size == "auto" else size
+        if not isinstance(longest, int):
+            raise UsageError(f"no size is called {size!r}", tip="auto, full, or a number of pixels")
+        multiple = self.model.spec.multiple
+        if longest < multiple:
+            raise UsageError(f"--size {longest} is too small", tip=f"at least {multiple}")
+        if max(shape) <= longest:
+            return shape
+        scale = longest / max(shape)
+        height, width = (max(1, round(side * scale / multiple)) * multiple for side in shape)
+        return height, width
+
+    def _affordable_area(self) -> int:
+        """Pixels that one pass may see: a quarter of the free memory's worth, within bounds."""
+        affordable = available_memory() // 4 // BYTES_PER_PIXEL
+        return min(LARGEST_PASS, max(SMALLEST_TILE**2, affordable))
+
+    def _smaller(self, tile: int | None, padded: tuple[int, ...]) -> int:
+        """The next smaller tile to try when memory ran out."""
+        current = tile or int(min(padded[0] * padded[1], self._affordable_area()) ** 0.5)
+        if current <= SMALLEST_TILE:
+            raise PhotoError(
+                f"the memory of {self.model.device} does not suffice, even for the smallest tiles",
+                tip="close other programs, or use --device cpu or a smaller --size",
+            )
+        return max(SMALLEST_TILE, current // 2)
+
+
+def _window(
+    photo: Lightness, rows: tuple[int, int], columns: tuple[int, int]
+) -> NDArray[np.float32]:
+    """L of a window of the photo padded by reflection: float32 `(1, 1, h, w)`."""
+    height, width = photo.shape
+    L = photo.L(slice(rows[0], min(rows[1], height)))[:, columns[0] : min(columns[1], width)]
+    below, right = rows[1] - rows[0] - L.shape[0], columns[1] - columns[0] - L.shape[1]
+    if below or right:
+        L = np.pad(L, ((0, below), (0, right)), mode="reflect")
+    return np.ascontiguousarray(L, np.float32)[None, None]
+
+
+def _tiles(
+    padded: tuple[int, int], area: int, halo: int, multiple: int
+) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Cover `padded` with equal rectangles that, halo included, hold at most `area` pixels."""
+    height, width = _tile_shape(padded, area, halo, multiple)
+    for top in range(0, padded[0], height):
+        for left in range(0, padded[1], width):
+            yield (
+                (top, min(top + height, padded[0])),
+                (left, min(left + width, padded[1])),
+            )
+
+
+def _tile_shape(padded: tuple[int, int], area: int, halo: int, multiple: int) -> tuple[int, int]:
+    """Of all grids of tiles that fit the area, the one that looks at the fewest pixels twice."""
+    inner = max(multiple, (math.isqrt(area) - 2 * halo) // multiple * multiple)
+    shapes = {(inner, inner)}
+    for columns in range(1, padded[1] // (2 * halo or multiple) + 2):
+        width = -(-padded[1] // (columns * multiple)) * multiple
+        rows = area // min(padded[1], width + 2 * halo)
+        if rows < padded[0]:
+            rows = (rows - 2 * halo) // multiple * multiple
+        if rows >= multiple:
+            strips = -(-padded[0] // rows)
+            shapes.add((-(-padded[0] // (strips * multiple)) * multiple, width))
+
+    def seen(shape: tuple[int, int]) -> int:
+        down, across = (
+            side + 2 * halo * ((side - 1) // part) for side, part in zip(padded, shape, strict=True)
+        )
+        return down * across
+
+    return min(shapes, key=seen)

@@ -1,0 +1,219 @@
+"""The sessions of a model folder, and how they feed each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorcli.errors import DeviceError, ModelError
+from colorcli.precision import Precision, choose_precision
+from colorcli.providers import Execution, choose_execution
+from colorcli.spec import GraphSpec, ModelSpec, find_model
+
+
+class Model:
+    """A model ready to run. Arrays are float32 `(N, C, H, W)`; L in [0, 100], ab in CIELAB units.
+
+    `load` makes one. Its methods may be called from several threads.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        execution: Execution,
+        sessions: dict[str, Any],
+        precision: Precision,
+    ) -> None:
+        self.spec = spec
+        self.precision = precision
+        self._execution = execution
+        self._sessions = sessions
+
+    @classmethod
+    def load(
+        cls,
+        name: str,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        precision: str = "auto",
+    ) -> Model:
+        """Load a model.
+
+        Args:
+            name: of a model that comes with the program, or a model folder.
+            device: `auto`, `cpu` or `cuda[:N]`.
+            threads: of the CPU; None lets onnxruntime choose (the physical cores).
+            precision: `auto`, `fp32` or `int8`; the rule of `auto` is that of `precision`.
+
+        Raises:
+            ModelError: no such model, or it cannot be run.
+            DeviceError: the device asked for by name cannot be used.
+            UsageError: no device or precision is called so, or the model does not have it.
+        """
+        spec = ModelSpec.read(find_model(name))
+        execution = choose_execution(device, threads=threads)
+        chosen = choose_precision(precision, spec.precisions, on_gpu=execution.cuda is not None)
+        try:
+            sessions = _open_graphs(spec.graphs_at(chosen.name), spec, execution)
+        except DeviceError as error:
+            if execution.required:
+                raise
+            execution = execution.on_cpu(reason=str(error))
+            chosen = choose_precision(precision, spec.precisions, on_gpu=False)
+            sessions = _open_graphs(spec.graphs_at(chosen.name), spec, execution)
+        return cls(spec, execution, sessions, chosen)
+
+    @property
+    def provider(self) -> str:
+        """The execution provider that the sessions really run on."""
+        provider: str = self._sessions["colorization"].get_providers()[0]
+        return provider
+
+    @property
+    def device(self) -> str:
+        """The device, in words."""
+        return self._execution.description
+
+    @property
+    def fallback_reason(self) -> str | None:
+        """Why `auto` did not take a GPU, or None."""
+        return self._execution.fallback_reason
+
+    @property
+    def global_size(self) -> int | None:
+        """Side of the square that the global branch sees; None without one."""
+        return self.spec.global_.size if self.spec.global_ else None
+
+    @property
+    def shares_features(self) -> bool:
+        """Whether low-level features of a photo of the global size serve both branches."""
+        return self.spec.global_ is not None and self.spec.global_.reads == "low_level"
+
+    def low_level(self, L: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Features `(N, C, H/8, W/8)`; or L itself, where no graph makes features."""
+        if self.spec.low_level is None:
+            return L
+        return self._run("low_level", {"L": L})
+
+    def global_features(
+        self, view: NDArray[np.float32], features: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32] | None:
+        """Global features `(N, G)` of the rescaled view, or None without a global branch.
+
+        Args:
+            view: L `(N, 1, S, S)`, S = `global_size`.
+            features: the low-level features of the view, where they are known already.
+        """
+        if self.spec.global_ is None:
+            return None
+        if self.spec.global_.reads == "L":
+            return self._run("global", {"L": view})
+        if features is None:
+            features = self.low_level(view)
+        return self._run("global", {"features": features})
+
+    def ab(
+        self,
+        features: NDArray[np.float32],
+        global_features: NDArray[np.float32] | None,
+        *,
+        temperature: float | None = None,
+    ) -> NDArray[np.float32]:
+        """ab `(N, 2, H/stride, W/stride)`.
+
+        Args:
+            features: what `low_level` gave.
+            global_features: what `global_features` gave.
+            temperature: of the predicted distribution; None takes the model's own.
+        """
+        feeds = {"L" if self.spec.colorization.reads == "L" else "features": features}
+        if global_features is not None:
+            feeds["global_features"] = global_features
+        if self.spec.temperature is not None:
+            value = self.spec.temperature if temperature is None else temperature
+            feeds["temperature"] = np.array(value, np.float32)
+        return self._run("colorization", feeds)
+
+    def _run(self, name: str, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        try:
+            output: NDArray[np.float32] = self._sessions[name].run(None, feeds)[0]
+        except Exception as error:  # onnxruntime's own exceptions share no base class
+            if "Failed to allocate memory" in str(error) or "out of memory" in str(error):
+                raise MemoryError(f"{name}: {error}") from None
+            path = self.spec.graphs_at(self.precision.name)[name].path
+            raise ModelError(f"{path}: the graph cannot be run ({_first_line(error)})") from None
+        return output
+
+
+def _open_graphs(
+    graphs: dict[str, GraphSpec], spec: ModelSpec, execution: Execution
+) -> dict[str, Any]:
+    """A session for each graph, checked: a model file is untrusted."""
+    sessions = {}
+    for key, graph in graphs.items():
+        sessions[key] = execution.session(graph.path, sha256=graph.sha256)
+        _check_boundary(graph, sessions[key], _inputs_of(key, spec))
+    _check_channels(spec, sessions)
+    return sessions
+
+
+def _inputs_of(key: str, spec: ModelSpec) -> set[str]:
+    """Names of the inputs that a graph is fed."""
+    if key == "low_level":
+        return {"L"}
+    graph = spec.global_ if key == "global" else spec.colorization
+    assert graph is not None
+    names = {"L" if graph.reads == "L" else "features"}
+    if key == "colorization":
+        if spec.global_ is not None:
+            names.add("global_features")
+        if spec.temperature is not None:
+            names.add("temperature")
+    return names
+
+
+def _check_boundary(graph: GraphSpec, session: Any, expected: set[str]) -> None:
+    names = {node.name for node in session.get_inputs()}
+    outputs = session.get_outputs()
+    types = {node.type for node in (*session.get_inputs(), *outputs)}
+    if names != expected or len(outputs) != 1 or types != {"tensor(float)"}:
+        raise ModelError(
+            f"{graph.path}: not a graph of a colorizer (its inputs are "
+            f"{', '.join(sorted(names))}; expected {', '.join(sorted(expected))})",
+            tip="export it with `colorize export`",
+        )
+
+
+def _check_channels(spec: ModelSpec, sessions: dict[str, Any]) -> None:
+    """Each graph takes as many channels as the one before it gives; the last gives a and b."""
+    given: dict[str, Any] = {"L": 1}
+    for key, output in (
+        ("low_level", "features"),
+        ("global", "global_features"),
+        ("colorization", "ab"),
+    ):
+        if key not in sessions:
+            continue
+        for node in sessions[key].get_inputs():
+            channels = node.shape[1] if len(node.shape) > 1 else None
+            if node.name in given and not _agree(given[node.name], channels):
+                raise ModelError(
+                    f"{spec.folder}: the graph {key} takes {channels} channels of {node.name}, "
+                    f"not {given[node.name]}; the folder mixes models"
+                )
+        shape = sessions[key].get_outputs()[0].shape
+        given[output] = shape[1] if len(shape) > 1 else None
+    if not _agree(given["ab"], 2):
+        raise ModelError(f"{spec.folder}: the model gives {given['ab']} channels, not a and b")
+
+
+def _agree(given: Any, taken: Any) -> bool:
+    """Whether two numbers of channels are the same; one that a graph leaves open agrees."""
+    return not (isinstance(given, int) and isinstance(taken, int)) or given == taken
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0][:200]

@@ -1,0 +1,126 @@
+"""fp32 or int8: which graphs of a model are run, and why.
+
+A model folder may hold its graphs a second time with 8-bit weights and activations; `colorize
+quantize` makes them. They take a third of the time where the CPU multiplies bytes in one
+instruction, may take longer than fp32 where it does not, and cost a little colour, which is
+measured when they are made and written beside them.
+
+The rule of `auto`: int8 if the model ships it, it costs no more than `PSNR_LOSS` and
+`COLOUR_CHANGE`, the model runs on the CPU, and the CPU has one of `INT8_FLAGS`. Else fp32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from colorcli.errors import UsageError
+from colorcli.processor import INT8_FLAGS, cpu_flags
+
+PRECISIONS = ("auto", "fp32", "int8")
+
+PSNR_LOSS = 0.1
+"""dB of PSNR on validation photos that int8 may cost."""
+
+COLOUR_CHANGE = 1.0
+"""Mean CIEDE2000 between the two precisions' colours that int8 may cost: about the smallest
+difference that can be seen."""
+
+
+@dataclass(frozen=True)
+class PrecisionSpec:
+    """What `model.json` says of a second precision.
+
+    Attributes:
+        graphs: graph name → its file in the folder and the file's hash; those that are absent
+            stay fp32.
+        psnr_loss: dB of PSNR that it costs on validation photos.
+        colour_change: mean CIEDE2000 between its colours and those of fp32.
+    """
+
+    graphs: Mapping[str, tuple[str, str]]
+    psnr_loss: float
+    colour_change: float
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any]) -> PrecisionSpec:
+        """An entry of `precisions`. Raises KeyError, TypeError or ValueError where it is wrong."""
+        graphs = {
+            name: (str(entry["file"]), str(entry["sha256"]))
+            for name, entry in values["graphs"].items()
+        }
+        for file, _ in graphs.values():
+            if Path(file).name != file:
+                raise ValueError(f"graph {file!r} lies outside the folder")
+        return cls(
+            graphs=graphs,
+            psnr_loss=float(values["psnr_loss"]),
+            colour_change=float(values["colour_change"]),
+        )
+
+    @property
+    def holds(self) -> bool:
+        """Whether it costs no more than `auto` accepts."""
+        return self.psnr_loss <= PSNR_LOSS and self.colour_change <= COLOUR_CHANGE
+
+
+@dataclass(frozen=True)
+class Precision:
+    """What was chosen.
+
+    Attributes:
+        name: `fp32` or `int8`.
+        reason: why, in words.
+    """
+
+    name: str
+    reason: str
+
+
+def choose_precision(
+    wanted: str, offered: Mapping[str, PrecisionSpec], *, on_gpu: bool
+) -> Precision:
+    """Decide which graphs are run.
+
+    Args:
+        wanted: `auto`, `fp32` or `int8`.
+        offered: the precisions that the model ships beside fp32.
+        on_gpu: whether the sessions run on a GPU.
+
+    Raises:
+        UsageError: no precision is called so, or the model or the device has none such.
+    """
+    if wanted not in PRECISIONS:
+        raise UsageError(f"--precision {wanted}: no such precision", tip=", ".join(PRECISIONS))
+    int8 = offered.get("int8")
+    if wanted == "fp32":
+        return Precision("fp32", "asked for")
+    if wanted == "int8":
+        if int8 is None:
+            raise UsageError(
+                "--precision int8: the model ships no int8 graphs",
+                tip="make them: colorize quantize",
+            )
+        if "avx2" in cpu_flags() and not INT8_FLAGS & cpu_flags():
+            # Pairs of products are added up in 16 bits there, and clip.
+            raise UsageError(
+                "--precision int8: this CPU would clip the sums, and colours would be wrong",
+                tip="--precision fp32",
+            )
+        if on_gpu:
+            raise UsageError("--precision int8 runs on the CPU", tip="--device cpu")
+        return Precision("int8", "asked for")
+    if on_gpu:
+        return Precision("fp32", "int8 is for CPUs")
+    if int8 is None:
+        return Precision("fp32", "the model ships no int8 graphs")
+    cost = f"{int8.psnr_loss:.2f} dB and ΔE {int8.colour_change:.2f}"
+    if not int8.holds:
+        return Precision("fp32", f"int8 would cost {cost}")
+    fast = sorted(INT8_FLAGS & cpu_flags())
+    if not fast:
+        known = "has no byte dot product" if cpu_flags() else "does not say what it can do"
+        return Precision("fp32", f"the CPU {known}, so int8 might be slower")
+    return Precision("int8", f"the CPU has {fast[0]}; it costs {cost}")

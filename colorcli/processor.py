@@ -1,0 +1,39 @@
+"""What the CPU can do, as far as it decides how networks are run."""
+
+from __future__ import annotations
+
+import platform
+from functools import cache
+from pathlib import Path
+
+INT8_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "asimddp", "i8mm"})
+"""With one of these a dot product of bytes is one instruction. Without, int8 may be slower than
+fp32: it is four."""
+
+_NOTABLE = ("avx2", "fma", "avx512f", *sorted(INT8_FLAGS), "avx512_bf16", "amx_int8", "amx_bf16")
+
+
+@cache
+def cpu_flags() -> frozenset[str]:
+    """The CPU's instruction sets by their Linux names; empty where the system lists none."""
+    if platform.system() == "Darwin" and platform.machine() == "arm64":
+        return frozenset({"asimd", "asimddp"})  # every Apple silicon has both
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return frozenset()
+    for line in text.splitlines():
+        if line.startswith(("flags", "Features")):
+            return frozenset(line.split(":", 1)[1].split())
+    return frozenset()
+
+
+def notable_flags() -> list[str]:
+    """Those of `cpu_flags` that make the arithmetic of networks fast."""
+    return [name for name in _NOTABLE if name in cpu_flags()]
+
+
+@cache
+def cpu_identity() -> str:
+    """What tells CPUs apart that code is tuned to: the flags, or for want of them the name."""
+    return " ".join(sorted(cpu_flags())) or f"{platform.machine()} {platform.processor()}"

@@ -1,0 +1,175 @@
+"""CUDA or CPU: which execution provider a session gets, and why."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from colorcli import cache
+from colorcli.errors import DeviceError, ModelError, UsageError
+
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+
+_SILENT = 4
+_CUDA_TIP = "pip install 'colorize-cli[cuda]', and an NVIDIA driver for CUDA 13"
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where sessions run.
+
+    Attributes:
+        cuda: index of the CUDA device, or None for the CPU.
+        required: whether the CPU would not do.
+        threads: of the CPU; None lets onnxruntime choose.
+        description: the device, in words.
+        fallback_reason: why `auto` took the CPU, or None.
+    """
+
+    cuda: int | None
+    required: bool
+    threads: int | None
+    description: str
+    fallback_reason: str | None = None
+
+    def on_cpu(self, *, reason: str) -> Execution:
+        """The CPU instead, because of `reason`."""
+        return Execution(None, False, self.threads, cpu_name(), fallback_reason=reason)
+
+    def session(self, path: Path, *, sha256: str = "") -> Any:
+        """An `onnxruntime.InferenceSession` on this device.
+
+        On the CPU it comes from the cache of optimised graphs, if it can.
+
+        Args:
+            path: of the graph.
+            sha256: of the graph as its model states it, or "".
+
+        Raises:
+            ModelError: the file is no graph that can be run.
+            DeviceError: CUDA did not load.
+        """
+        try:
+            if self.cuda is None:
+                return self._cached(path, sha256) or self._open(path)
+            session = self._open(path)
+        except Exception as error:  # onnxruntime's own exceptions share no base class
+            line = str(error).strip().split("\n", 1)[0][:200]
+            raise ModelError(f"{path}: not a graph that can be run ({line})") from None
+        if session.get_providers()[0] != CUDA:
+            # onnxruntime falls back in silence when CUDA's libraries do not load.
+            raise DeviceError("the libraries of CUDA do not load", tip=_CUDA_TIP)
+        return session
+
+    def _open(self, path: Path, entries: Mapping[str, str] = {}, **settings: Any) -> Any:
+        """A session with these configuration entries and attributes of its options."""
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.log_severity_level = _SILENT
+        # Sessions used in turn fight for the cores while the idle ones spin: 1.3-1.7 times slower.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        # With photos of many sizes the pattern of one is waste for the next: 1.7 times the memory.
+        options.enable_mem_pattern = False
+        if self.threads is not None:
+            options.intra_op_num_threads = self.threads
+        for key, value in entries.items():
+            options.add_session_config_entry(key, value)
+        for key, value in settings.items():
+            setattr(options, key, value)
+        providers: list[Any] = [CPU]
+        if self.cuda is not None:
+            # The default search tunes anew for every shape, and every photo has its own.
+            cuda = {"device_id": self.cuda, "cudnn_conv_algo_search": "HEURISTIC"}
+            providers.insert(0, (CUDA, cuda))
+        return ort.InferenceSession(str(path), options, providers=providers)
+
+    def _cached(self, path: Path, sha256: str) -> Any | None:
+        """A session from the cache, which learns the graph if it does not know it; else None."""
+        import onnxruntime as ort
+
+        entry = cache.entry_folder(path, sha256=sha256, runtime=ort.__version__)
+        if entry is None:
+            return None
+
+        def read(graph: Path) -> Any:
+            return self._open(
+                graph, graph_optimization_level=ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+            )
+
+        def write(graph: Path) -> None:
+            entries = {
+                # What prepacking makes of the weights is not for the file.
+                "session.disable_prepacking": "1",
+                "session.optimized_model_external_initializers_file_name": cache.WEIGHTS,
+                "session.optimized_model_external_initializers_min_size_in_bytes": "1024",
+            }
+            self._open(path, entries, optimized_model_filepath=str(graph))
+
+        session = cache.load(entry, read)
+        if session is None and cache.save(entry, write):
+            session = cache.load(entry, read)
+        return session
+
+
+def choose_execution(device: str, *, threads: int | None = None) -> Execution:
+    """Decide where sessions run.
+
+    Args:
+        device: `auto`, `cpu` or `cuda[:N]`.
+        threads: of the CPU.
+
+    Raises:
+        UsageError: no device is called so.
+        DeviceError: CUDA was asked for by name and cannot be used.
+    """
+    named = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", device)
+    if named is None:
+        raise UsageError(f"no device is called {device!r}", tip="auto, cpu or cuda[:N]")
+    if device == "cpu":
+        return Execution(None, True, threads, cpu_name())
+    index = int(named[1] or 0)
+    reason = _why_no_cuda(index)
+    if reason is None:
+        return Execution(index, device != "auto", threads, f"CUDA device {index}")
+    if device != "auto":
+        raise DeviceError(f"--device {device} cannot be used: {reason}", tip=_CUDA_TIP)
+    return Execution(None, False, threads, cpu_name(), fallback_reason=reason)
+
+
+def cpu_name() -> str:
+    """The processor's name, as the system gives it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _why_no_cuda(index: int) -> str | None:
+    """Why CUDA device `index` cannot be used, or None."""
+    # Asking the driver takes a millisecond; letting onnxruntime find out takes far longer.
+    count = ctypes.c_int(0)
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if platform.system() == "Windows" else "libcuda.so.1")
+    except OSError:
+        return "no NVIDIA driver is installed"
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return "the NVIDIA driver finds no device"
+    if index >= count.value:
+        return f"there are {count.value} CUDA devices, numbered from 0"
+    import onnxruntime as ort
+
+    if CUDA not in ort.get_available_providers():
+        return "this onnxruntime is built without CUDA"
+    if hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()
+    return None

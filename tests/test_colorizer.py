@@ -1,0 +1,191 @@
+"""L of any size becomes ab of that size, whole or in tiles, always the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage import data
+
+import colorcli.colorizer
+from colorcli.colorizer import Colorizer, FloatL
+from colorcli.errors import ModelError, PhotoError, UsageError
+from colorcli.lab import rgb_to_lab
+
+
+@pytest.fixture(scope="module")
+def colorizer(model_folder: Path) -> Colorizer:
+    return Colorizer.load(str(model_folder), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def L() -> np.ndarray:
+    return np.ascontiguousarray(rgb_to_lab(data.astronaut())[..., 0])
+
+
+@pytest.mark.parametrize("size", ["auto", "full", 64])
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (1, 700), (700, 1), (3, 3), (7, 9), (224, 224), (225, 223), (100, 333)]
+)
+def test_every_shape_comes_back_in_its_own_shape(colorizer, shape, size) -> None:
+    L = np.random.default_rng(0).uniform(0, 100, shape).astype(np.float32)
+    ab = colorizer.predict_L(L, size=size)
+    assert ab.shape == (*shape, 2)
+    assert ab.dtype == np.float32
+    assert np.isfinite(ab).all()
+
+
+@pytest.mark.parametrize("tile", [256, 300, 400])
+def test_tiled_equals_whole(colorizer, L, tile) -> None:
+    L = np.pad(L, ((0, 205), (0, 331)), mode="reflect")
+    whole = colorizer.predict(FloatL(L), size="full", tile=4096)
+    tiled = colorizer.predict(FloatL(L), size="full", tile=tile)
+    np.testing.assert_allclose(tiled.grid, whole.grid, atol=1e-4)
+
+
+def test_tiling_really_shows_the_network_small_pieces_only(colorizer, L, monkeypatch) -> None:
+    seen = []
+    low_level = colorizer.model.low_level
+    monkeypatch.setattr(
+        colorizer.model, "low_level", lambda L: (seen.append(L.size), low_level(L))[1]
+    )
+    colorizer.predict(FloatL(L), size="full", tile=320)
+    assert len(seen) > 2
+    assert max(seen) <= 1.5 * 320**2
+
+
+def test_the_network_sees_at_most_the_size_asked_for(colorizer, L, monkeypatch) -> None:
+    seen = []
+    low_level = colorizer.model.low_level
+    monkeypatch.setattr(
+        colorizer.model, "low_level", lambda L: (seen.append(L.shape), low_level(L))[1]
+    )
+    colorizer.predict(FloatL(L[:, :300]), size=160)
+    assert (1, 1, 160, 96) in seen
+    assert max(max(shape) for shape in seen) <= 224
+
+
+def test_a_photo_of_the_global_size_is_passed_through_the_low_level_network_once(
+    colorizer, monkeypatch
+) -> None:
+    calls = []
+    low_level = colorizer.model.low_level
+    monkeypatch.setattr(
+        colorizer.model, "low_level", lambda L: (calls.append(L.shape), low_level(L))[1]
+    )
+    colorizer.predict_L(np.full((224, 224), 50, np.float32), size="full")
+    assert calls == [(1, 1, 224, 224)]
+
+
+def test_padding_changes_nothing_far_from_it(colorizer, L) -> None:
+    """A photo one row short of a multiple of 8 has the colours of the whole one."""
+    features = colorizer.model.global_features(FloatL(L).L_at(224, 224)[None, None])
+    full = colorizer.predict(FloatL(L), size="full", global_features=features).whole()
+    short = colorizer.predict(FloatL(L[:-1]), size="full", global_features=features).whole()
+    np.testing.assert_allclose(short[:400], full[:400], atol=1e-3)
+
+
+def test_global_features_of_another_photo_change_the_colours(colorizer, L) -> None:
+    other = colorizer.model.global_features(np.full((1, 1, 224, 224), 90, np.float32))
+    own = colorizer.predict(FloatL(L), size=224).grid
+    assert (
+        np.abs(colorizer.predict(FloatL(L), size=224, global_features=other).grid - own).max() > 0
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_an_array_is_coloured_in_its_own_depth_with_its_own_L(colorizer, dtype) -> None:
+    scale = np.iinfo(dtype).max // 255
+    gray = data.camera().astype(dtype) * dtype(scale)
+    rgb = colorizer.colorize(gray)
+    assert rgb.shape == (*gray.shape, 3)
+    assert rgb.dtype == dtype
+    before = rgb_to_lab(np.repeat(gray[..., None], 3, -1))[..., 0]
+    difference = np.abs(rgb_to_lab(rgb)[..., 0] - before)
+    assert difference.mean() <= 0.25 / scale
+    assert difference.max() <= 1.5 / scale + 0.05
+
+
+def test_alpha_of_an_array_is_carried_untouched(colorizer) -> None:
+    rgba = np.dstack([data.astronaut(), data.camera()])
+    coloured = colorizer.colorize(rgba)
+    assert coloured.shape == rgba.shape
+    np.testing.assert_array_equal(coloured[..., 3], rgba[..., 3])
+
+
+def test_a_temperature_for_a_model_without_one_is_a_wrong_usage(colorizer, L) -> None:
+    if colorizer.model.spec.temperature is not None:
+        pytest.skip("the shipped model has a temperature")
+    with pytest.raises(UsageError, match="no temperature"):
+        colorizer.predict_L(L, temperature=0.5)
+
+
+def test_a_size_that_cannot_be_is_a_wrong_usage(colorizer, L) -> None:
+    with pytest.raises(UsageError, match="too small"):
+        colorizer.predict_L(L, size=4)
+
+
+def test_memory_that_runs_out_is_met_with_smaller_tiles(colorizer, L, monkeypatch) -> None:
+    low_level = colorizer.model.low_level
+
+    def scarce(L: np.ndarray) -> np.ndarray:
+        if L.size > 400**2:
+            raise MemoryError
+        return low_level(L)
+
+    whole = colorizer.predict(FloatL(L), size="full").grid
+    monkeypatch.setattr(colorizer.model, "low_level", scarce)
+    np.testing.assert_allclose(colorizer.predict(FloatL(L), size="full").grid, whole, atol=1e-4)
+
+
+def test_memory_that_never_suffices_is_said_never_hidden(colorizer, L, monkeypatch) -> None:
+    def none(L: np.ndarray) -> np.ndarray:
+        raise MemoryError
+
+    monkeypatch.setattr(colorizer.model, "low_level", none)
+    with pytest.raises(PhotoError, match="even for the smallest tiles"):
+        colorizer.predict(FloatL(L), size="full")
+
+
+def test_little_free_memory_means_tiles(colorizer, L, monkeypatch) -> None:
+    seen = []
+    low_level = colorizer.model.low_level
+    monkeypatch.setattr(
+        colorizer.model, "low_level", lambda L: (seen.append(L.size), low_level(L))[1]
+    )
+    monkeypatch.setattr(colorcli.colorizer, "available_memory", lambda: 4 * 320 * 300**2)
+    colorizer.predict(FloatL(L), size="full")
+    assert max(seen) < L.size
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_model_that_gives_no_colours_is_an_error_never_a_black_photo(
+    colorizer, L, monkeypatch, value
+) -> None:
+    ab = colorizer.model.ab
+    monkeypatch.setattr(colorizer.model, "ab", lambda *a, **k: ab(*a, **k) * np.float32(value))
+    with pytest.raises(ModelError, match="are no colours"):
+        colorizer.predict_L(L)
+
+
+def test_a_grid_of_another_shape_than_described_is_an_error(colorizer, L, monkeypatch) -> None:
+    ab = colorizer.model.ab
+    monkeypatch.setattr(colorizer.model, "ab", lambda *a, **k: ab(*a, **k)[..., ::2])
+    with pytest.raises(ModelError, match="where its description says"):
+        colorizer.predict_L(L)
+
+
+def test_a_tile_smaller_than_its_halo_is_a_wrong_usage(colorizer, L) -> None:
+    with pytest.raises(UsageError, match="--tile 8 is too small"):
+        colorizer.predict(FloatL(L), tile=8)
+
+
+def test_a_size_of_another_name_is_a_wrong_usage(colorizer, L) -> None:
+    with pytest.raises(UsageError, match="no size is called 'huge'"):
+        colorizer.predict_L(L, size="huge")
+
+
+def test_what_is_no_image_is_an_error(colorizer) -> None:
+    with pytest.raises(PhotoError):
+        colorizer.colorize([[1.5, 2.5]])

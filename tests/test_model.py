@@ -1,0 +1,175 @@
+"""A model folder is described by its own file, and nothing in it is trusted."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from colorcli.errors import DeviceError, ModelError, UsageError
+from colorcli.model import Model
+from colorcli.spec import ModelSpec, find_model, model_folders
+
+
+@pytest.fixture
+def copied(model_folder: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(model_folder, tmp_path / "model")
+
+
+def rewrite(folder: Path, **changes: object) -> None:
+    path = folder / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_the_shipped_models_are_found_by_name(model_folder: Path) -> None:
+    assert model_folders()["fusion"] == model_folder
+    assert find_model("fusion") == model_folder
+
+
+def test_a_model_folder_is_found_by_its_path(copied: Path) -> None:
+    assert find_model(str(copied)) == copied
+
+
+def test_an_unknown_model_names_the_ones_there_are() -> None:
+    with pytest.raises(ModelError, match="no model is called 'fushion'") as error:
+        find_model("fushion")
+    assert error.value.tip is not None
+    assert "fusion" in error.value.tip
+
+
+def test_a_folder_that_is_no_model_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"holds no model\.json"):
+        find_model(str(tmp_path))
+
+
+def test_a_model_runs_in_physical_units(model_folder: Path) -> None:
+    model = Model.load(str(model_folder), device="cpu")
+    L = np.random.default_rng(0).uniform(0, 100, (2, 1, 224, 224)).astype(np.float32)
+    features = model.low_level(L)
+    ab = model.ab(features, model.global_features(L, features))
+    stride = model.spec.stride
+    assert ab.shape == (2, 2, 224 // stride, 224 // stride)
+    assert ab.dtype == np.float32
+    assert np.abs(ab).max() <= 110
+
+
+def test_shared_features_give_the_same_global_features_as_a_pass_of_their_own(
+    model_folder: Path,
+) -> None:
+    model = Model.load(str(model_folder), device="cpu")
+    side = model.global_size
+    L = np.random.default_rng(0).uniform(0, 100, (1, 1, side, side)).astype(np.float32)
+    shared = model.global_features(L, model.low_level(L))
+    np.testing.assert_array_equal(shared, model.global_features(L))
+
+
+def test_it_reports_the_provider_that_it_really_runs_on(model_folder: Path) -> None:
+    model = Model.load(str(model_folder), device="cpu")
+    assert model.provider == "CPUExecutionProvider"
+    assert model.fallback_reason is None
+
+
+def test_auto_says_why_it_fell_back(model_folder: Path) -> None:
+    model = Model.load(str(model_folder), device="auto")
+    assert (model.provider == "CPUExecutionProvider") == (model.fallback_reason is not None)
+
+
+def test_cuda_by_name_is_used_or_refused_never_replaced(model_folder: Path) -> None:
+    try:
+        model = Model.load(str(model_folder), device="cuda")
+    except DeviceError as error:
+        assert error.tip is not None  # noqa: PT017
+        assert "pip install" in error.tip  # noqa: PT017
+    else:
+        assert model.provider == "CUDAExecutionProvider"
+
+
+def test_an_unknown_device_is_a_wrong_usage(model_folder: Path) -> None:
+    with pytest.raises(UsageError, match="'gpu'"):
+        Model.load(str(model_folder), device="gpu")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": 99}, "newer than this program"),
+        ({"graphs": {}}, "missing or wrong"),
+        ({"graphs": {"colorization": {"file": "../evil.onnx"}}}, "outside the folder"),
+        ({"graphs": {"colorization": {"file": "none.onnx"}}}, "the graph is missing"),
+        (
+            {"graphs": {"colorization": {"file": "colorization.onnx", "reads": "low_level"}}},
+            "no graph makes them",
+        ),
+        ({"input": {"multiple": 0, "halo": 64}}, "missing or wrong"),
+        ({"input": {"multiple": 8, "halo": -8}}, "missing or wrong"),
+        ({"input": {"multiple": 3, "halo": 64}}, "must be one of the stride"),
+    ],
+)
+def test_a_wrong_description_is_one_clear_line(copied: Path, changes, message: str) -> None:
+    rewrite(copied, **changes)
+    with pytest.raises(ModelError, match=message) as error:
+        ModelSpec.read(copied)
+    assert "\n" not in str(error.value)
+
+
+def test_a_description_that_is_not_json_is_one_clear_line(copied: Path) -> None:
+    (copied / "model.json").write_text("{")
+    with pytest.raises(ModelError, match=r"model\.json: cannot be read"):
+        ModelSpec.read(copied)
+
+
+def test_a_file_that_is_no_graph_is_one_clear_line(copied: Path) -> None:
+    (copied / "global.onnx").write_bytes(b"not a graph")
+    with pytest.raises(ModelError, match=r"global\.onnx: not a graph"):
+        Model.load(str(copied), device="cpu")
+
+
+def test_a_graph_of_another_kind_is_one_clear_line(copied: Path) -> None:
+    import onnx
+    from onnx import TensorProto, helper
+
+    node = helper.make_node("Relu", ["x"], ["y"])
+    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, [1]) for n in "xy")
+    graph = helper.make_graph([node], "other", [x], [y])
+    model = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 18)])
+    onnx.save(model, copied / "colorization.onnx")
+    with pytest.raises(ModelError, match="not a graph of a colorizer"):
+        Model.load(str(copied), device="cpu")
+
+
+def test_swapped_graphs_are_refused_when_loading_not_photo_by_photo(copied: Path) -> None:
+    shutil.copy(copied / "low_level.onnx", copied / "global.onnx")
+    with pytest.raises(ModelError, match=r"global\.onnx: not a graph of a colorizer"):
+        Model.load(str(copied), device="cpu")
+
+
+def test_graphs_of_two_models_are_refused_when_loading(copied: Path) -> None:
+    import onnx
+    from onnx import TensorProto, helper
+
+    # A low-level network of another width: right names, other channels.
+    node = helper.make_node("Concat", ["L"] * 7, ["features"], axis=1)
+    L = helper.make_tensor_value_info("L", TensorProto.FLOAT, ["N", 1, "H", "W"])
+    features = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", 7, "h", "w"])
+    graph = helper.make_graph([node], "other", [L], [features])
+    model = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 18)])
+    onnx.save(model, copied / "low_level.onnx")
+    with pytest.raises(ModelError, match="the folder mixes models"):
+        Model.load(str(copied), device="cpu")
+
+
+def test_auto_takes_the_cpu_when_the_libraries_of_cuda_do_not_load(
+    model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver is there, its device answers, and yet onnxruntime stays on the CPU."""
+    monkeypatch.setattr("colorcli.providers._why_no_cuda", lambda _index: None)
+    if Model.load(str(model_folder), device="auto").provider == "CUDAExecutionProvider":
+        pytest.skip("CUDA works here")
+    model = Model.load(str(model_folder), device="auto")
+    assert model.provider == "CPUExecutionProvider"
+    assert model.fallback_reason == "the libraries of CUDA do not load"
+    with pytest.raises(DeviceError, match="do not load"):
+        Model.load(str(model_folder), device="cuda")

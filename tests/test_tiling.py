@@ -1,0 +1,38 @@
+"""Tiles cover a photo once, fit the memory given, and waste as little as they can on halos."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from colorcli.colorizer import _tile_shape, _tiles
+
+SHAPES = [(2048, 2048), (6000, 8000), (320, 4000), (4000, 320), (264, 1000)]
+
+
+@pytest.mark.parametrize("padded", SHAPES)
+@pytest.mark.parametrize("side", [8, 256, 512, 1024])
+def test_they_cover_each_pixel_once(padded: tuple[int, int], side: int) -> None:
+    covered = np.zeros([edge // 8 for edge in padded], np.uint8)
+    for (top, bottom), (left, right) in _tiles(padded, side**2, 64, 8):
+        assert (top % 8, left % 8, bottom % 8, right % 8) == (0, 0, 0, 0)
+        covered[top // 8 : bottom // 8, left // 8 : right // 8] += 1
+    assert (covered == 1).all()
+
+
+@pytest.mark.parametrize("padded", SHAPES)
+@pytest.mark.parametrize("side", [256, 512, 1024, 1400])
+def test_with_their_halos_they_fit(padded: tuple[int, int], side: int) -> None:
+    height, width = _tile_shape(padded, side**2, 64, 8)
+    window = min(padded[0], height + 128) * min(padded[1], width + 128)
+    assert window <= side**2
+
+
+def test_neither_strips_nor_squares_are_preferred_blindly() -> None:
+    assert _tile_shape((2048, 2048), 1400**2, 64, 8) == (688, 2048)
+    assert _tile_shape((2048, 2048), 768**2, 64, 8) == (688, 512)
+
+
+def test_a_model_without_reach_has_no_halo() -> None:
+    height, width = _tile_shape((64, 64), 32 * 32, 0, 8)
+    assert height * width <= 32 * 32
