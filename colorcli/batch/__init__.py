@@ -1,0 +1,1 @@
+"""Many files: a plan, then load | predict | save, overlapped; nothing printed."""

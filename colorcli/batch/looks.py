@@ -1,0 +1,73 @@
+"""Looks at a file's name and kind, before anything is opened. None of them raises."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+NO_SUCH_FILE = "no such file"
+
+_REASONS = {
+    errno.ENOENT: NO_SUCH_FILE,
+    errno.ENOTDIR: NO_SUCH_FILE,
+    errno.ELOOP: "a link that leads back to itself",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.EACCES: "permission denied",
+}
+
+
+def is_folder(path: Path) -> bool:
+    """Whether `path` is a folder. Unlike `Path.is_dir`, a name no disk takes is just none."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def leads_somewhere(link: Path) -> bool:
+    """Whether there is something of any kind at the end of a link."""
+    return os.path.exists(link)  # noqa: PTH110  (`Path.exists` may raise)
+
+
+def why_unreadable(path: Path) -> tuple[str, str | None] | None:
+    """Why the photo `path` cannot be read, and a tip; None: it is a file as far as one can see."""
+    try:
+        mode = path.stat().st_mode
+    except ValueError:  # a NUL in the name
+        return NO_SUCH_FILE, None
+    except OSError as error:
+        if error.errno == errno.ENOENT and os.path.lexists(path):
+            return "a link that leads nowhere", None
+        return _REASONS.get(error.errno or 0, error.strerror or str(error)), None
+    if stat.S_ISREG(mode):
+        return None
+    if stat.S_ISDIR(mode):
+        return "it is a folder", None
+    if stat.S_ISSOCK(mode):
+        return "it is a socket, not a file", None
+    kind = "a named pipe" if stat.S_ISFIFO(mode) else "a device"
+    # Reading it could wait for ever, and the batch with it.
+    return f"it is {kind}, not a file", f"colorize - < {path} reads a photo from it"
+
+
+def is_too_long(target: Path) -> bool:
+    """Whether a part of `target` is longer than names may be on its disk.
+
+    The folders that are still to be made count too: they are tried where they would be made.
+    """
+    missing: list[str] = []
+    there = target
+    while not os.path.lexists(there) and there.parent != there:
+        missing.append(there.name)
+        there = there.parent
+    return _is_refused(target) or any(_is_refused(there / part) for part in missing)
+
+
+def _is_refused(path: Path) -> bool:
+    try:
+        path.lstat()
+    except (OSError, ValueError) as error:
+        return isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG
+    return False

@@ -1,0 +1,232 @@
+"""What a batch will read, write and leave out, known before any work begins.
+
+Where outputs go:
+
+    colorize photo.jpg               photo.color.jpg, beside it
+    colorize album                   album.color/…, the tree mirrored, names kept
+    colorize photo.jpg -o new.png    new.png
+    colorize photo.jpg -o out/       out/photo.jpg
+    colorize album -o out            out/…, the tree mirrored
+    colorize a.jpg album -o out      out/a.jpg and out/album/…; two folders of one name are refused
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from colorcli.batch.inputs import Found, find, found_alone, places_of
+from colorcli.batch.looks import is_folder, is_too_long
+from colorcli.batch.names import default_root, format_named, name_beside, name_for
+from colorcli.batch.refusals import (
+    refuse_collisions,
+    refuse_leaving,
+    refuse_replacing_inputs,
+    writes_over,
+)
+from colorcli.batch.walk import EARLIER_OUTPUT, is_own_output, original_of, stem_of
+from colorcli.errors import UsageError
+from colorcli.files import is_stream
+from colorcli.photo import FORMATS, coloured_suffix, suffix_of
+
+STREAM = Path("-")
+"""Standard input as a source, standard output as a target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One photo of a plan.
+
+    Attributes:
+        source: the file to read, or `STREAM`.
+        target: the file to write, or `STREAM`; None where none will be written.
+        format: the format to write (a value of `FORMATS`); None: that of the source, once read.
+        root: the folder that the target must stay in, or None.
+        skip: why it is left out, or None.
+        error: why it fails before it is tried, or None.
+        tip: the next step after an error, or None.
+    """
+
+    source: Path
+    target: Path | None
+    format: str | None = None
+    root: Path | None = None
+    skip: str | None = None
+    error: str | None = None
+    tip: str | None = None
+
+    @property
+    def is_work(self) -> bool:
+        """Whether the photo is to be read and coloured."""
+        return self.skip is None and self.error is None
+
+
+def make_plan(
+    inputs: Sequence[str],
+    *,
+    output: str | None = None,
+    format: str | None = None,  # noqa: A002
+    force: bool = False,
+    skip_existing: bool = False,
+) -> tuple[Job, ...]:
+    """Plans a batch. Looks at names only: opens nothing, writes nothing.
+
+    Args:
+        inputs: files, folders (taken with all they hold, in sorted order), or `-` alone.
+        output: a file, a folder (one that exists, ends in a slash, or has several photos to
+            take), or `-`; None: beside the inputs.
+        format: the format to write; None: by the name of the output, else that of the input.
+        force: existing outputs will be replaced.
+        skip_existing: jobs whose output exists are left out.
+
+    Returns:
+        The jobs in the order of `inputs`; those left out or impossible say why.
+
+    Raises:
+        UsageError: an output would be written twice, would replace an input or (without `force`
+            and `skip_existing`) any other file, or would leave the output folder.
+    """
+    if force and skip_existing:
+        raise UsageError("--force and --skip-existing contradict each other", tip="give one")
+    if "" in inputs or output == "":
+        raise UsageError("an empty name stands for no file")
+    chosen = None if format is None else format_named(format)
+    if "-" in inputs:
+        jobs = [_stream_job(inputs, output, chosen)]
+    else:
+        jobs = list(_jobs(inputs, output, chosen))
+    jobs = [_settle_name(job) for job in _leave_out_own_outputs(jobs)]
+    writers = {job.source: job.target for job in jobs if job.is_work and job.target is not None}
+    refuse_collisions(writers, format_given=chosen is not None)
+    refuse_replacing_inputs(writers)
+    refuse_leaving({job.target.parent: job.root for job in jobs if job.target and job.root})
+    return tuple(_settle_existing(jobs, force=force, skip_existing=skip_existing))
+
+
+def _stream_job(inputs: Sequence[str], output: str | None, chosen: str | None) -> Job:
+    if len(inputs) > 1:
+        raise UsageError("- stands for one photo on standard input: give it alone")
+    if output is None or output == "-":
+        return Job(STREAM, STREAM, chosen)
+    if _names_folder(output):
+        raise UsageError(f"-o {output}: a photo from standard input needs a file name")
+    return Job(STREAM, Path(output), _format_of_output(output, chosen))
+
+
+def _jobs(inputs: Sequence[str], output: str | None, chosen: str | None) -> Iterator[Job]:
+    paths = [Path(text) for text in inputs]
+    folders = [path for path in paths if is_folder(path)]
+    if output == "-":
+        if len(paths) != 1 or folders:
+            raise UsageError("-o - stands for one photo on standard output", tip="-o FOLDER")
+        yield _job(found_alone(paths[0]), STREAM, chosen)
+        return
+    if output is None:
+        for found in find(paths):
+            yield _job(found, _beside(found, chosen), chosen, root=_tree_root(found))
+        return
+    if len(paths) > 1 or folders or _names_folder(output):
+        root = Path(output)
+        if os.path.lexists(root) and not is_folder(root):
+            raise UsageError(
+                f"-o {output}: it is a file, and the photos need a folder",
+                tip="give another name: the folder is made if need be",
+            )
+        for folder in folders:
+            if is_folder(root) and root.samefile(folder):
+                raise UsageError(f"-o {output}: the output folder is the input folder")
+        # One folder alone is mirrored straight into the output, several each under its own name.
+        places = places_of(folders, root, alone=len(paths) == 1)
+        for found in find(paths, root):
+            name, form = name_for(found.path, chosen)
+            place = root
+            if found.tree is not None and found.inside is not None:
+                place = places.get(found.tree, root) / found.inside
+            yield _job(found, place / name, form, root=root)
+        return
+    yield _job(found_alone(paths[0]), Path(output), _format_of_output(output, chosen))
+
+
+def _job(found: Found, target: Path, form: str | None, *, root: Path | None = None) -> Job:
+    if target != STREAM and form is None:
+        form = FORMATS.get(target.suffix.lower())
+    aim = target if found.error is None and found.skip is None else None
+    return Job(found.path, aim, form, root, skip=found.skip, error=found.error, tip=found.tip)
+
+
+def _tree_root(found: Found) -> Path | None:
+    return None if found.tree is None else default_root(found.tree)
+
+
+def _beside(found: Found, chosen: str | None) -> Path:
+    if found.tree is not None and found.inside is not None:
+        return default_root(found.tree) / found.inside / name_for(found.path, chosen)[0]
+    return name_beside(found.path, chosen)
+
+
+def _names_folder(output: str) -> bool:
+    return output.endswith(("/", os.sep)) or is_folder(Path(output))
+
+
+def _format_of_output(output: str, chosen: str | None) -> str | None:
+    suffix = Path(output).suffix
+    if coloured_suffix(suffix) != suffix:
+        raise UsageError(
+            f"-o {output}: {suffix} files hold no colours",
+            tip=f"end the name in {coloured_suffix(suffix)}",
+        )
+    named = FORMATS.get(suffix.lower())
+    if chosen and named and chosen != named:
+        raise UsageError(
+            f"-o {output} and --format {chosen} contradict each other",
+            tip=f"leave --format out, or end the name in {suffix_of(chosen)}",
+        )
+    if chosen or named:
+        return chosen or named
+    if is_stream(Path(output)):
+        return None  # `/dev/null` says no format: the photo's own, as on standard output
+    raise UsageError(
+        f"-o {output}: the name does not say which format to write",
+        tip=f"{output}/ means a folder, {output}.png a PNG; or give --format",
+    )
+
+
+def _leave_out_own_outputs(jobs: list[Job]) -> list[Job]:
+    """Leaves out `a.color.jpg` named beside `a.jpg`: `*.jpg`, given a second time."""
+    originals = {(job.source.parent, stem_of(job.source.name)) for job in jobs}
+    settled = []
+    for job in jobs:
+        name = job.source.name
+        is_own = is_own_output(name) and job.is_work
+        if is_own and (job.source.parent, original_of(name)) in originals:
+            job = replace(job, target=None, skip=EARLIER_OUTPUT)
+        settled.append(job)
+    return settled
+
+
+def _settle_name(job: Job) -> Job:
+    target = job.target
+    if not job.is_work or target is None or target == STREAM or not is_too_long(target):
+        return job
+    error = f"the name of its output is too long: {target.name}"
+    return replace(job, target=None, error=error, tip="give a shorter name with -o")
+
+
+def _settle_existing(jobs: list[Job], *, force: bool, skip_existing: bool) -> Iterator[Job]:
+    there = [
+        job for job in jobs if job.is_work and job.target is not None and writes_over(job.target)
+    ]
+    if there and not force and not skip_existing:
+        others = f" and {len(there) - 1} more" if len(there) > 1 else ""
+        raise UsageError(
+            f"{there[0].target}: the output exists already{others}",
+            tip="--skip-existing does the rest, --force replaces",
+        )
+    done = {job.source for job in there} if skip_existing else set()
+    for job in jobs:
+        if job.source in done and job.is_work:
+            yield replace(job, skip="the output exists already")
+        else:
+            yield job

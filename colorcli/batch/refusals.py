@@ -1,0 +1,119 @@
+"""The plans that are refused before any work: each would lose or misplace a file."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+
+from colorcli.errors import UsageError
+from colorcli.files import is_stream
+
+_STANDARD = Path("-")
+
+
+def refuse_collisions(writers: Mapping[Path, Path], *, format_given: bool = False) -> None:
+    """Refuses two sources that would write one target.
+
+    Args:
+        writers: source → target.
+        format_given: `--format` was, and may be what makes their names one.
+
+    Raises:
+        UsageError: names both sources.
+    """
+    takers: dict[str, Path] = {}
+    for source, target in writers.items():
+        if target == _STANDARD or is_stream(target):
+            continue
+        other = takers.setdefault(_key(target), source)
+        if other != source:
+            raise UsageError(
+                f"{other} and {source} would both be written to {target}",
+                tip=_way_out(other, source, format_given=format_given),
+            )
+
+
+def fold(name: str) -> str:
+    """The same for all names that some file systems take for one."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _way_out(one: Path, other: Path, *, format_given: bool) -> str:
+    # Same names but for their suffixes: without --format they would not meet.
+    if format_given and one.suffix.lower() != other.suffix.lower():
+        return "leave --format out: each keeps its own suffix then"
+    if one.parent != other.parent:
+        return "colour them one after the other, each with an -o of its own"
+    if fold(one.name) == fold(other.name):
+        return (
+            "names that differ in case alone are one file on many disks: rename one of the two, "
+            "or colour each alone with -o FILE"
+        )
+    return "rename one of the two, or colour each alone with -o FILE"
+
+
+def _key(path: Path) -> str:
+    # Names that differ in case or in Unicode form alone are one file on macOS, Windows, exFAT.
+    return fold(os.path.abspath(path))  # noqa: PTH100
+
+
+def refuse_replacing_inputs(writers: Mapping[Path, Path]) -> None:
+    """Refuses targets that are one of the sources, by whatever name.
+
+    Args:
+        writers: source → target.
+
+    Raises:
+        UsageError: names the target and the source. `--force` changes nothing about it.
+    """
+    # Few targets exist, often none: only then are the sources looked at.
+    existing = {
+        identity: target
+        for target in writers.values()
+        if target != _STANDARD and (identity := _identity(target)) and not is_stream(target)
+    }
+    for source in writers if existing else ():
+        identity = _identity(source)
+        if identity and (target := existing.get(identity)):
+            raise UsageError(
+                f"{target}: the output would replace the input {source}",
+                tip="photos are never coloured in place: choose another name with -o",
+            )
+
+
+def refuse_leaving(folders: Mapping[Path, Path]) -> None:
+    """Refuses folders that lie outside their output folder once symbolic links are followed.
+
+    Args:
+        folders: folder written to → output folder it must stay in.
+
+    Raises:
+        UsageError: names the folder.
+    """
+    for folder, root in folders.items():
+        if not stays_inside(folder, root):
+            raise UsageError(
+                f"{folder}: this folder leads outside the output folder {root}",
+                tip="it is a symbolic link: remove it, or name what it points at with -o",
+            )
+
+
+def stays_inside(folder: Path, root: Path) -> bool:
+    """Whether `folder`, symbolic links followed, is `root` or lies in it."""
+    # Not `Path.resolve`, which raises for a link to itself.
+    return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(root))
+
+
+def writes_over(target: Path) -> bool:
+    """Whether writing `target` would replace a file, or anything else of that name."""
+    return target != _STANDARD and os.path.lexists(target) and not is_stream(target)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,183 @@
+"""The three stages a photo goes through. What goes wrong in them becomes the photo's outcome."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from colorcli.batch.outcome import Outcome
+from colorcli.batch.plan import STREAM, Job
+from colorcli.batch.refusals import stays_inside
+from colorcli.errors import ColorizeError, PhotoError, UsageError
+from colorcli.files import write_whole
+from colorcli.photo import FORMATS, Limits, Photo, encode_photo, read_photo
+
+if TYPE_CHECKING:
+    from colorcli.abmap import AbMap
+    from colorcli.colorizer import Colorizer
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How each photo of a batch is coloured and written.
+
+    Attributes:
+        size: of the network's input: pixels of its long side, `full` (the photo's own) or `auto`.
+        tile: side of a tile in pixels; None: by the memory available.
+        temperature: of a model that predicts a distribution; None: the model's own.
+        quality: of lossy formats, 1 to 100.
+        mark: whether metadata says that the colours are predicted.
+        replace: whether existing outputs are replaced.
+        limits: on the photos read.
+    """
+
+    size: int | Literal["full", "auto"] = "auto"
+    tile: int | None = None
+    temperature: float | None = None
+    quality: int = 95
+    mark: bool = True
+    replace: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(slots=True)
+class Work:
+    """One photo on its way through the stages."""
+
+    job: Job
+    photo: Photo | None = None
+    ab: AbMap | None = None
+    shape: tuple[int, int] | None = None
+    seconds: float = 0.0
+    warnings: list[str] = field(default_factory=list)
+    failure: ColorizeError | None = None
+    trace: str | None = None
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of the photo; 0 before it is read."""
+        return 0 if self.shape is None else self.shape[0] * self.shape[1]
+
+    def outcome(self) -> Outcome:
+        """What became of it."""
+        height, width = self.shape or (None, None)
+        failure = self.failure
+        return Outcome(
+            source=self.job.source,
+            target=self.job.target,
+            status="done" if failure is None else "failed",
+            reason=None if failure is None else self._reason(str(failure)),
+            tip=None if failure is None else failure.tip,
+            seconds=self.seconds,
+            width=width,
+            height=height,
+            warnings=tuple(self.warnings),
+            trace=self.trace,
+        )
+
+    def _reason(self, message: str) -> str:
+        # Errors name the file, and so does the outcome: said once is enough.
+        name = "standard input" if self.job.source == STREAM else str(self.job.source)
+        return message.removeprefix(f"{name}: ")
+
+    @contextmanager
+    def stage(self) -> Iterator[None]:
+        """Times a stage, and keeps what goes wrong in it."""
+        began = time.perf_counter()
+        try:
+            yield
+        except UsageError:
+            raise  # the command line is wrong for every photo, not for this one
+        except ColorizeError as error:
+            self.failure = error
+        except MemoryError:
+            self.failure = PhotoError("not enough memory for this photo", tip="a smaller --tile")
+        except Exception as error:
+            # A fault of this program. It costs one photo, not the batch.
+            self.failure = PhotoError(
+                f"unforeseen {type(error).__name__}: {error}",
+                tip="COLORIZE_DEBUG=1 shows the traceback; please report it",
+            )
+            self.trace = traceback.format_exc()
+        finally:
+            self.seconds += time.perf_counter() - began
+            if self.failure is not None:
+                self.photo = self.ab = None
+
+
+def load(job: Job, settings: Settings) -> Work:
+    """Reads the photo of a job."""
+    work = Work(job)
+    with work.stage():
+        if job.source == STREAM:
+            data = _read_standard_input(settings.limits)
+            photo = read_photo(data, limits=settings.limits, name="standard input")
+        else:
+            photo = read_photo(job.source, limits=settings.limits)
+        work.photo = photo
+        work.shape = (photo.shape[0], photo.shape[1])
+        work.warnings.extend(photo.warnings)
+    return work
+
+
+def predict(work: Work, colorizer: Colorizer, settings: Settings) -> None:
+    """Predicts the colours of a photo that was read; one that failed is left as it is."""
+    if work.photo is None:
+        return
+    with work.stage():
+        work.ab = colorizer.predict(
+            work.photo, size=settings.size, tile=settings.tile, temperature=settings.temperature
+        )
+
+
+def save(work: Work, model: str, settings: Settings) -> Outcome:
+    """Writes a photo that was coloured with `model`, and lets go of its pixels."""
+    with work.stage():
+        assert work.photo is not None
+        assert work.ab is not None
+        job = work.job
+        target = job.target or STREAM
+        own = work.photo.format if work.photo.format in FORMATS.values() else "png"
+        data = encode_photo(
+            work.photo,
+            work.ab,
+            format=job.format or own,
+            quality=settings.quality,
+            mark=settings.mark,
+            model=model,
+            warn=work.warnings.append,
+        )
+        if target == STREAM:
+            _write_standard_output(data)
+        else:
+            if job.root is not None and not stays_inside(target.parent, job.root):
+                raise PhotoError(f"{target}: leads outside the output folder {job.root}")
+            write_whole(target, data, replace=settings.replace)
+    work.photo = work.ab = None
+    return work.outcome()
+
+
+def _read_standard_input(limits: Limits) -> bytes:
+    if sys.stdin is None:
+        raise PhotoError("standard input: it is closed")
+    data = sys.stdin.buffer.read(limits.bytes + 1)
+    if len(data) > limits.bytes:
+        raise PhotoError(
+            f"standard input: more than {limits.bytes} bytes", tip="--max-bytes raises the limit"
+        )
+    return data
+
+
+def _write_standard_output(data: bytes) -> None:
+    if sys.stdout is None:
+        raise PhotoError("standard output: it is closed")
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        raise PhotoError(f"standard output: {error.strerror}") from error

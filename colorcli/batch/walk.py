@@ -1,0 +1,145 @@
+"""The photos in a folder, and all folders in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from colorcli.batch.looks import is_folder, leads_somewhere, why_unreadable
+from colorcli.photo import FORMATS
+
+EARLIER_OUTPUT = "an earlier output"
+EARLIER_OUTPUTS = "a folder of earlier outputs"
+
+_MARK = ".color"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A photo of a tree, or a folder of it that is not entered.
+
+    Attributes:
+        path: the photo, or the folder.
+        error: why it cannot be read or listed, or None.
+        skip: why it is left out, or None.
+    """
+
+    path: Path
+    error: str | None = None
+    skip: str | None = None
+
+
+def walk(folder: Path, *, leave_out: Path | None = None) -> list[Entry]:
+    """The photos in `folder` and below it, sorted by path.
+
+    A photo is a file whose suffix names a known format. Hidden files and folders (`._*` of macOS
+    among them) are left out, and so is `leave_out`. Earlier outputs are entries that say so: the
+    photo `x.color.jpg` beside a photo `x`, the folder `x.color` beside a folder `x`. Symbolic
+    links are followed, but no folder is entered twice, so loops end; a link with a photo's name
+    that leads nowhere is an entry with an error.
+
+    Args:
+        folder: where to begin; it exists.
+        leave_out: a folder not to enter, as the output folder inside the input folder.
+    """
+    entered: set[tuple[int, int]] = set()
+    if leave_out is not None and is_folder(leave_out):
+        entered.add(_identity(leave_out))
+    found: list[Entry] = []
+    links: list[Path] = []
+    _enter(folder, entered, found, links.append)
+    # Linked folders last, so that a folder is found under its real path where it has one.
+    while links:
+        links.sort(reverse=True)
+        _enter(links.pop(), entered, found, links.append)
+    # Not by `path.parts`, which each path would keep: plans of many photos stay small.
+    return sorted(found, key=lambda entry: str(entry.path).split(os.sep))  # noqa: PTH206
+
+
+def is_own_output(name: str) -> bool:
+    """Whether this is the name that `colorize photo.jpg` gives its output: `photo.color.jpg`."""
+    return Path(name).stem.lower().endswith(_MARK)
+
+
+def original_of(name: str) -> str:
+    """Of a name that `is_own_output`: what `stem_of` gives for the photo it was made from."""
+    return Path(name).stem[: -len(_MARK)]
+
+
+def stem_of(name: str) -> str:
+    """What an output's name begins with: the suffix stays unless it names a format."""
+    path = Path(name)
+    return path.stem if path.suffix.lower() in FORMATS else name
+
+
+def _enter(
+    folder: Path,
+    entered: set[tuple[int, int]],
+    found: list[Entry],
+    link: Callable[[Path], None],
+) -> None:
+    folders = [folder]
+    while folders:  # a stack, not recursion: trees can be deeper than Python's stack
+        folder = folders.pop()
+        try:
+            if (identity := _identity(folder)) in entered:
+                continue
+            entered.add(identity)
+            with os.scandir(folder) as listing:
+                entries = [entry for entry in listing if not entry.name.startswith(".")]
+        except OSError as error:
+            found.append(Entry(folder, f"the folder cannot be listed: {error.strerror}"))
+            continue
+        inside = {entry.name for entry in entries if _is_folder(entry)}
+        stems = {stem_of(entry.name) for entry in entries if entry.name not in inside}
+        for entry in entries:
+            path = folder / entry.name
+            if entry.name not in inside:
+                if photo := _photo(entry, path, stems):
+                    found.append(photo)
+            elif entry.name.endswith(_MARK) and entry.name.removesuffix(_MARK) in inside:
+                if not _is_entered(path, entered):
+                    found.append(Entry(path, skip=EARLIER_OUTPUTS))
+            elif entry.is_symlink():
+                link(path)
+            else:
+                folders.append(path)
+
+
+def _photo(entry: os.DirEntry[str], path: Path, stems: set[str]) -> Entry | None:
+    """The entry of what is no folder; None: no photo."""
+    if path.suffix.lower() not in FORMATS:
+        return None
+    # One without its original beside it is no output of ours, or all that is left of the photo.
+    if is_own_output(entry.name) and original_of(entry.name) in stems:
+        return Entry(path, skip=EARLIER_OUTPUT)
+    with contextlib.suppress(OSError):  # a link to itself
+        if entry.is_file():
+            return Entry(path)
+    # Pipes and devices are no photos, nor are links to them.
+    if not entry.is_symlink() or leads_somewhere(path):
+        return None
+    reason, _ = why_unreadable(path) or ("a link that leads nowhere", None)
+    return Entry(path, reason)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _is_entered(folder: Path, entered: set[tuple[int, int]]) -> bool:
+    try:
+        return _identity(folder) in entered
+    except OSError:
+        return False
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino

@@ -1,0 +1,101 @@
+"""Photos that arrive in a folder, each once it is complete."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from colorcli.batch.looks import is_folder
+from colorcli.batch.plan import Job, make_plan
+from colorcli.batch.walk import walk
+from colorcli.errors import UsageError
+
+_Signature = tuple[int, int]  # size, time of the last change
+
+
+class Watch:
+    """A folder looked at again and again.
+
+    A photo is taken when two looks in a row find it unchanged, readable and not empty: a copy in
+    progress grows. One whose output exists is not taken, so a watch that was stopped goes on
+    where it was. A photo that failed is taken again when it changes.
+
+    Args:
+        folder: with all folders in it.
+        output: the output folder; None: `FOLDER.color`.
+        format: the format to write; None: that of each photo.
+        force: photos whose output exists are coloured too, when the watch begins and whenever
+            they change.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        output: str | None,
+        format: str | None,  # noqa: A002
+        force: bool,
+    ) -> None:
+        self._folder = folder
+        self._output = output
+        self._format = format
+        self._force = force
+        self._last: dict[Path, _Signature] = {}
+        self._taken: dict[Path, _Signature] = {}
+
+    def look(self) -> list[Job]:
+        """The photos that are complete since the last look, in sorted order."""
+        now: dict[Path, _Signature] = {}
+        leave_out = None if self._output is None else Path(self._output)
+        for entry in walk(self._folder, leave_out=leave_out):
+            if entry.error is None and entry.skip is None:
+                signature = _signature(entry.path)
+                if signature is not None:
+                    now[entry.path] = signature
+        ready = [
+            path
+            for path, signature in now.items()
+            if self._last.get(path) == signature
+            and self._taken.get(path) != signature
+            and os.access(path, os.R_OK)
+        ]
+        self._last = now
+        self._taken = {path: self._taken[path] for path in self._taken if path in now}
+        for path in ready:
+            self._taken[path] = now[path]
+        return self._jobs(set(ready)) if ready else []
+
+    def _jobs(self, ready: set[Path]) -> list[Job]:
+        """The plan of the whole folder, and of it what is ready: so names stay free of clashes."""
+        try:
+            plan = make_plan(
+                [str(self._folder)],
+                output=self._output,
+                format=self._format,
+                force=self._force,
+                skip_existing=not self._force,
+            )
+        except UsageError as error:  # a clash that came with the new photos is theirs alone
+            return [Job(path, None, error=str(error), tip=error.tip) for path in sorted(ready)]
+        return [job for job in plan if job.is_work and job.source in ready]
+
+
+def check_watch(inputs: list[str], output: str | None) -> Path:
+    """The folder to watch.
+
+    Raises:
+        UsageError: the inputs are not one folder, or the output is no folder.
+    """
+    if len(inputs) != 1 or not is_folder(Path(inputs[0])):
+        raise UsageError("--watch takes one folder that exists")
+    if output == "-" or (output is not None and os.path.isfile(output)):  # noqa: PTH113
+        raise UsageError(f"-o {output}: --watch needs an output folder")
+    return Path(inputs[0])
+
+
+def _signature(path: Path) -> _Signature | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return (status.st_size, status.st_mtime_ns) if status.st_size else None

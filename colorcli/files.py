@@ -1,0 +1,249 @@
+"""A file written completely or not at all.
+
+The bytes go to a temporary file in the target's own folder, are synced, and only then take the
+target's name. So whatever happens (a full disk, Ctrl-C, `kill -9`, a power cut) the target is
+either what it was before or the whole new file.
+
+A temporary file is locked by the process that writes it. The lock dies with the process, so
+`sweep` tells what a killed run left behind from what a running one is still writing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import secrets
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from colorcli.errors import PhotoError
+
+if sys.platform != "win32":  # on Windows an open file cannot be deleted: that is lock enough
+    import fcntl
+
+PREFIX = ".colorize-"
+SUFFIX = ".tmp"
+
+_DAY = 24 * 60 * 60
+
+_REASONS: dict[int, tuple[str, str | None]] = {
+    errno.ENOSPC: ("the disk is full", "free some space, then run again with --skip-existing"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space, then --skip-existing"),
+    errno.EACCES: ("permission denied", "choose a folder you may write to with -o"),
+    errno.EPERM: ("permission denied", "choose a folder you may write to with -o"),
+    errno.EROFS: ("the folder is read-only", "choose a folder you may write to with -o"),
+    errno.ENAMETOOLONG: ("the name is too long", "give a shorter name with -o"),
+    errno.ELOOP: ("a part of the path is a link that leads back to itself", None),
+    errno.ENOTDIR: ("a part of the path is a file, not a folder", None),
+    errno.EISDIR: ("it is a folder", "end the name with a slash to write into that folder"),
+    errno.EFBIG: ("the file is too large for this disk", None),
+}
+
+# File systems without hard links (FAT, exFAT, some network ones) answer link(2) with one of these.
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+
+
+def write_whole(path: Path, data: bytes, *, replace: bool = False) -> None:
+    """Writes `data` to `path` so that no half file ever bears that name; makes its folders.
+
+    Devices and pipes (`/dev/null`) are written to directly: they are never replaced by a file.
+
+    Args:
+        path: the file to write.
+        data: all of its bytes.
+        replace: whether a file already there is replaced. A symbolic link is replaced itself,
+            what it points at stays. A replaced file's permissions are kept.
+
+    Raises:
+        PhotoError: it cannot be written, or it is there already and `replace` is false. The
+            folder is as it was before.
+    """
+    try:
+        _make_folder(path.parent)
+        if is_stream(path):
+            with path.open("wb") as stream:
+                stream.write(data)
+            return
+        with _temporary(path.parent) as (file, temporary):
+            _fill(file, data)
+            if replace and sys.platform != "win32":
+                with contextlib.suppress(OSError):
+                    os.fchmod(file.fileno(), stat.S_IMODE(path.lstat().st_mode))
+            if sys.platform == "win32":
+                file.close()  # an open file cannot be renamed there
+            _give_name(temporary, path, replace=replace)
+        _sync_folder(path.parent)
+    except FileExistsError:
+        raise PhotoError(
+            f"{path}: exists already", tip="--force replaces it, --skip-existing leaves it"
+        ) from None
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> PhotoError:
+    """What is said of a file that cannot be written."""
+    reason, tip = _REASONS.get(error.errno or 0, (error.strerror or str(error), None))
+    return PhotoError(f"{path}: cannot be written: {reason}", tip=tip)
+
+
+def try_folder(folder: Path) -> OSError | None:
+    """Why nothing can be written into `folder`; None: it seems that it can be.
+
+    Tried with an empty temporary file: permissions alone do not tell (root, read-only disks). A
+    folder that is still to be made is not made: the one that it would be made in is tried. What
+    killed runs left there is swept first.
+
+    Args:
+        folder: may or may not exist.
+    """
+    while not os.path.lexists(folder) and folder.parent != folder:
+        folder = folder.parent
+    if not os.path.isdir(folder):  # noqa: PTH112  (`Path.is_dir` may raise)
+        return NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    sweep(folder)
+    try:
+        with _temporary(folder):
+            return None
+    except OSError as error:
+        return error
+
+
+def sweep(folder: Path) -> int:
+    """Removes temporary files that a killed run left in `folder`.
+
+    Those of a process that still runs are left alone. A folder that cannot be listed is no error.
+
+    Args:
+        folder: looked through, without its subfolders.
+
+    Returns:
+        How many were removed.
+    """
+    removed = 0
+    try:
+        names = [entry.name for entry in os.scandir(folder) if is_temporary(entry.name)]
+    except OSError:
+        return 0
+    for name in names:
+        with contextlib.suppress(OSError):
+            removed += _remove_if_stray(folder / name)
+    return removed
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file of this name is a temporary file of `write_whole`."""
+    return name.startswith(PREFIX) and name.endswith(SUFFIX)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether `path` is a device or a pipe, which is written to and never replaced."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode) or stat.S_ISBLK(mode)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from error
+
+
+@contextlib.contextmanager
+def _temporary(folder: Path) -> Iterator[tuple[io.FileIO, Path]]:
+    """A new, locked file in `folder`, and its path; gone afterwards, whatever happens."""
+    file, path = _open_locked(folder)
+    try:
+        yield file, path
+    finally:
+        if sys.platform == "win32":
+            file.close()
+        with contextlib.suppress(OSError):
+            path.unlink()
+        file.close()  # and with it the lock: nobody sweeps what is about to get its name
+
+
+def _open_locked(folder: Path) -> tuple[io.FileIO, Path]:
+    while True:
+        path = folder / f"{PREFIX}{secrets.token_hex(6)}{SUFFIX}"
+        # Made with 0o666 less the umask, as by any program (mkstemp would give 0o600).
+        file = io.FileIO(path, "x")
+        if sys.platform == "win32":
+            return file, path
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                return file, path  # no locks on this file system: its age alone guards it
+        else:
+            # A sweep may have removed the file between its making and its locking.
+            with contextlib.suppress(OSError):
+                if os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                    return file, path
+        file.close()
+
+
+def _remove_if_stray(path: Path) -> bool:
+    if sys.platform == "win32":
+        path.unlink()  # fails while its writer has it open
+        return True
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            locked = error.errno in (errno.EAGAIN, errno.EACCES)
+            if locked or time.time() - os.fstat(descriptor).st_mtime < _DAY:
+                return False
+        path.unlink()  # while locked: a writer that has only just made it sees that it is gone
+        return True
+    finally:
+        os.close(descriptor)
+
+
+def _fill(file: io.FileIO, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+    os.fsync(file.fileno())
+
+
+def _give_name(temporary: Path, path: Path, *, replace: bool) -> None:
+    if replace:
+        temporary.replace(path)
+        return
+    if os.name == "nt":
+        temporary.rename(path)  # never replaces on Windows
+        return
+    try:
+        # Unlike a rename, a link fails if somebody else made the file since the plan.
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # Without links the best there is: a look just before the rename.
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, "exists", str(path)) from None
+        temporary.rename(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the new name itself survive a power cut, where the system can."""
+    if os.name == "nt":
+        return
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

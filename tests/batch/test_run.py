@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from colorcli.batch import run as run_module
+from colorcli.batch.engine import Engine, EngineSettings
+from colorcli.batch.outcome import Counts
+from colorcli.batch.plan import make_plan
+from colorcli.batch.run import Batch, Workers
+from colorcli.batch.stages import Settings
+from colorcli.errors import ModelError, UsageError
+
+SETTINGS = Settings(size=64)
+
+
+@pytest.fixture(scope="module")
+def engine(model_folder: Path) -> Engine:
+    return Engine(EngineSettings(str(model_folder), device="cpu", threads=1))
+
+
+@pytest.fixture
+def album(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """12 photos of different sizes, so that they overtake each other where they can."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for number in range(12):
+        side = 300 if number % 3 == 0 else 8
+        ramp = np.tile(np.linspace(0, 255, side).astype(np.uint8), (side, 1))
+        cv2.imwrite(str(folder / f"{number:02}.png"), ramp)
+    return folder
+
+
+@pytest.mark.parametrize("workers", [Workers(1, 1), Workers(4, 4)])
+def test_outcomes_come_in_the_order_of_the_plan(
+    album: Path, engine: Engine, workers: Workers
+) -> None:
+    (album / "05.png").write_bytes(b"no photo")
+    jobs = make_plan([str(album), "missing.jpg"], output="out")
+    outcomes = list(Batch(jobs, SETTINGS, engine, workers))
+    assert [outcome.source for outcome in outcomes] == [job.source for job in jobs]
+    assert [o.source.name for o in outcomes if o.status == "failed"] == ["05.png", "missing.jpg"]
+    for outcome in outcomes:
+        assert (outcome.status == "done") == (
+            outcome.target is not None and outcome.target.exists()
+        )
+    done = [outcome for outcome in outcomes if outcome.status == "done"]
+    assert all(o.seconds > 0 and o.width and o.height for o in done)
+
+
+def test_a_photo_that_vanishes_after_the_plan(album: Path, engine: Engine) -> None:
+    jobs = make_plan([str(album)], output="out")
+    (album / "03.png").unlink()
+    outcomes = list(Batch(jobs, SETTINGS, engine))
+    assert [o.source.name for o in outcomes if o.status == "failed"] == ["03.png"]
+
+
+def test_an_output_that_appears_after_the_plan_is_kept(album: Path, engine: Engine) -> None:
+    jobs = make_plan([str(album)], output="out")
+    Path("out").mkdir()
+    Path("out/03.png").write_bytes(b"theirs")
+    outcomes = list(Batch(jobs, SETTINGS, engine))
+    assert [o.reason for o in outcomes if o.status == "failed"] == ["out/03.png: exists already"]
+    assert Path("out/03.png").read_bytes() == b"theirs"
+
+
+def test_an_impossible_output_folder_is_found_before_any_photo_is_read(
+    album: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_: object) -> None:
+        raise AssertionError("read for nothing")
+
+    monkeypatch.setattr(run_module, "load", load)
+    (album / "sub").mkdir()
+    (album / "00.png").rename(album / "sub" / "00.png")
+    Path("file").write_bytes(b"in the way")
+    outcomes = list(Batch(make_plan([str(album)], output="file/new"), SETTINGS, engine))
+    assert [outcome.status for outcome in outcomes] == ["failed"] * 12
+    assert outcomes[0].reason == (
+        "file/new/01.png: cannot be written: a part of the path is a file, not a folder"
+    )
+    assert sorted(path.name for path in Path().iterdir()) == ["album", "file"]
+
+
+def test_one_impossible_folder_among_others_fails_alone(album: Path, engine: Engine) -> None:
+    (album / "sub").mkdir()
+    (album / "00.png").rename(album / "sub" / "00.png")
+    jobs = make_plan([str(album)], output="out")
+    Path("out").mkdir()
+    Path("out/sub").write_bytes(b"in the way")
+    outcomes = list(Batch(jobs, SETTINGS, engine))
+    assert [o.source.parent.name for o in outcomes if o.status == "failed"] == ["sub"]
+    assert len([o for o in outcomes if o.status == "done"]) == 11
+
+
+@pytest.mark.skipif(os.name == "nt", reason="symbolic links")
+def test_a_link_that_appears_after_the_plan_leads_nowhere(
+    album: Path, engine: Engine, tmp_path: Path
+) -> None:
+    (album / "sub").mkdir()
+    (album / "00.png").rename(album / "sub" / "00.png")
+    jobs = make_plan([str(album)], output="out")
+    Path("elsewhere").mkdir()
+    Path("out").mkdir()
+    Path("out/sub").symlink_to(tmp_path / "elsewhere")
+    outcomes = list(Batch(jobs, SETTINGS, engine))
+    assert [o.source.parent.name for o in outcomes if o.status == "failed"] == ["sub"]
+    assert list(Path("elsewhere").iterdir()) == []
+
+
+def test_a_fault_of_the_program_costs_one_photo(
+    album: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    colorizer = engine.colorizer()
+    real: Callable[..., object] = colorizer.predict
+
+    def predict(photo: object, **options: object) -> object:
+        if getattr(photo, "shape", None) == (300, 300):
+            raise ZeroDivisionError("boom")
+        return real(photo, **options)
+
+    monkeypatch.setattr(colorizer, "predict", predict)
+    outcomes = list(Batch(make_plan([str(album)], output="out"), SETTINGS, engine))
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    assert len(failed) == 4
+    assert failed[0].reason == "unforeseen ZeroDivisionError: boom"
+    assert failed[0].tip == "COLORIZE_DEBUG=1 shows the traceback; please report it"
+    assert "Traceback" in str(failed[0].trace)
+    assert failed[0].target is not None
+    assert not failed[0].target.exists(), "never an uncoloured picture handed back as done"
+
+
+def test_wrong_usage_ends_the_batch(album: Path, engine: Engine) -> None:
+    with pytest.raises(UsageError):
+        list(Batch(make_plan([str(album)], output="out"), Settings(size=1), engine))
+    assert not Path("out").exists()
+
+
+def test_a_model_that_cannot_be_loaded_ends_the_batch(album: Path) -> None:
+    engine = Engine(EngineSettings("no such model"))
+    with pytest.raises(ModelError):
+        list(Batch(make_plan([str(album)], output="out"), SETTINGS, engine))
+    assert not Path("out").exists()
+
+
+def test_nothing_to_do_loads_no_model(album: Path) -> None:
+    engine = Engine(EngineSettings("no such model"))
+    outcomes = list(Batch(make_plan(["missing.jpg"]), SETTINGS, engine))
+    assert [outcome.status for outcome in outcomes] == ["failed"]
+    assert engine.state() == "loading"
+
+
+def test_a_stopped_batch_reports_all_it_wrote(album: Path, engine: Engine) -> None:
+    batch = Batch(make_plan([str(album)], output="out"), SETTINGS, engine, Workers(2, 2))
+    counts = Counts()
+    for outcome in batch:
+        counts.add(outcome)
+        if counts.done == 3:
+            batch.stop()
+    written = [path.name for path in Path("out").iterdir()]
+    assert 3 <= counts.done == len(written) < 12
+    assert counts.failed == 0
+    assert not any(name.startswith(".") for name in written)
+
+
+def test_photos_waiting_to_be_saved_are_bounded(
+    album: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, now, most = threading.Lock(), 0, 0
+    real = run_module.save
+
+    def save(work: object, *rest: object) -> object:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        try:
+            return real(work, *rest)  # type: ignore[arg-type]
+        finally:
+            with lock:
+                now -= 1
+
+    monkeypatch.setattr(run_module, "save", save)
+    monkeypatch.setattr(run_module, "ROOM_PIXELS", 100)
+    jobs = make_plan([str(album)], output="out")
+    outcomes = list(Batch(jobs, SETTINGS, engine, Workers(4, 4)))
+    assert len(outcomes) == 12
+    assert most <= 2, "photos larger than the room pass alone; two of 8×8 pixels do not fit"
