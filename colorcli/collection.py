@@ -1,0 +1,297 @@
+"""Labelled photographs from folder trees or tar shards, with their split.
+
+A collection is a list of `Item`s. None is unpacked: a photo inside a tar shard is read from its
+offset, so a collection of any size costs one scan of the tar headers.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorcli.errors import PhotoError, UsageError
+
+T = TypeVar("T")
+
+PHOTO_SUFFIXES = frozenset(
+    {".avif", ".bmp", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+)
+INDEX_COLUMNS = ("shard", "key", "split", "source", "label", "terms", "width", "height")
+SPLIT_LIST = "split.csv"
+_GIVEN_SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where the bytes of a photo lie.
+
+    Args:
+        path: the photo itself, or the tar shard that holds it.
+        offset: of its first byte in `path`.
+        size: bytes; None means to the end of `path`.
+    """
+
+    path: Path
+    offset: int = 0
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class Item:
+    """One photograph of a collection, not read yet.
+
+    Args:
+        key: unique in the collection: the stem in a shard, the path relative to the root in a tree.
+        split: "train", "val" or whatever the collection's index says.
+        source: the data set it came from; in a tree, the name of the root.
+        label: its class, "" where unknown.
+        terms: "open", "research", "unstated" as in the index; "" where there is none.
+        location: where its bytes lie.
+    """
+
+    key: str
+    split: str
+    source: str
+    label: str
+    terms: str
+    location: Location
+
+    def read(self) -> bytes:
+        """The encoded photo. Safe to call from several threads at once.
+
+        Raises:
+            PhotoError: the file or shard is gone, unreadable or shorter than it was.
+        """
+        where = self.location
+        try:
+            # A handle of its own for every read: no shared position, so no lock.
+            with where.path.open("rb") as file:
+                file.seek(where.offset)
+                data = file.read(-1 if where.size is None else where.size)
+        except OSError as error:
+            raise PhotoError(f"{where.path}: cannot read {self.key}: {error.strerror}") from error
+        if where.size is not None and len(data) != where.size:
+            raise PhotoError(f"{where.path}: ends inside {self.key}", tip="Copy the shard again.")
+        return data
+
+
+def open_collection(
+    path: Path, *, split: str | None = None, seed: int = 0, validation: float = 0.1
+) -> list[Item]:
+    """List the photos of a folder of tar shards, one shard, a folder tree, or one photo.
+
+    The split of a photo is, first match: what `split.csv` in the folder says (`colorize data split`
+    writes it); what `index.csv` beside its shard says; the subfolder `train`, `val` or `test` it
+    lies in, where the folder has both `train` and `val`; else "val" for a seeded share `validation`
+    of the keys. That last one hashes each key, so that adding photos moves no other.
+
+    Args:
+        path: folder with `*.tar`, a `.tar`, a folder tree of photos, or a photo.
+        split: only the photos of this split; None or "all" for all.
+        seed: of the hashed split.
+        validation: share of the hashed split that is "val", in [0, 1].
+
+    Returns:
+        Items sorted by shard and place in it, or by key.
+
+    Raises:
+        UsageError: `path` is missing, or no photo has the split asked for.
+        PhotoError: a shard or an index cannot be read, or there is no photo at all.
+    """
+    path = Path(path)
+    if path.is_dir():
+        shards = sorted(p for p in path.glob("*.tar") if not p.name.startswith("."))
+        items = _from_shards(shards, path / "index.csv", seed, validation) if shards else []
+        items = items or _from_tree(path, seed, validation)
+    elif path.suffix.lower() == ".tar" and path.is_file():
+        items = _from_shards([path], path.with_name("index.csv"), seed, validation)
+    elif path.is_file():
+        items = [
+            Item(path.name, hashed_split(path.name, seed, validation), "", "", "", Location(path))
+        ]
+    else:
+        raise UsageError(f"{path}: no such file or folder")
+    if not items:
+        raise PhotoError(
+            f"{path}: no photos found",
+            tip="Give a folder of photos, or a folder with .tar shards and their index.csv.",
+        )
+    return select(items, split, path)
+
+
+def select(items: Sequence[Item], split: str | None, path: Path) -> list[Item]:
+    """The items of a split.
+
+    Args:
+        items: to choose from.
+        split: its name; None or "all" for every item.
+        path: where they come from, for the message.
+
+    Raises:
+        UsageError: none has that split.
+    """
+    if split in (None, "all"):
+        return list(items)
+    chosen = [item for item in items if item.split == split]
+    if not chosen:
+        there = ", ".join(sorted({item.split for item in items}))
+        raise UsageError(
+            f"{path}: no photo has split {split!r}",
+            tip=f"it has {there}; `all` takes every photo",
+        )
+    return chosen
+
+
+def decode_rgb(data: bytes) -> NDArray[np.uint8]:
+    """Decode a photo to 8-bit colour, its EXIF orientation applied.
+
+    Args:
+        data: an encoded photo of any format OpenCV reads (JPEG, PNG, WebP, AVIF, TIFF, …).
+
+    Returns:
+        sRGB, uint8, (H, W, 3). A gray photo has three equal channels.
+
+    Raises:
+        PhotoError: not a photo, or a broken one.
+    """
+    import cv2
+
+    try:
+        rgb = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    except cv2.error as error:
+        raise PhotoError(f"cannot be decoded: {error.err or 'unknown format'}") from error
+    if rgb is None:
+        raise PhotoError("cannot be decoded: broken, or of an unknown format")
+    return np.asarray(rgb, np.uint8)
+
+
+def spread(items: Sequence[T], limit: int | None) -> list[T]:
+    """At most `limit` of `items`, evenly spread over them; all where `limit` is None."""
+    if limit is None or limit >= len(items):
+        return list(items)
+    return [items[i * len(items) // limit] for i in range(limit)]
+
+
+def hashed_split(key: str, seed: int, validation: float) -> str:
+    """Put a share `validation` of all keys into "val", the others into "train".
+
+    Depends on the key and the seed alone. Formula: the first 8 bytes of BLAKE2b("seed:key") as a
+    fraction of 2^64, below `validation`.
+    """
+    return "val" if hashed_fraction(key, seed) < validation else "train"
+
+
+def hashed_fraction(key: str, seed: int) -> float:
+    """A number in [0, 1) that depends on the key and the seed alone; even over keys."""
+    digest = hashlib.blake2b(f"{seed}:{key}".encode(), digest_size=8).digest()
+    # 53 bits fit a float exactly; 64 could round up to 1.0.
+    return (int.from_bytes(digest, "big") >> 11) / 2.0**53
+
+
+def photo_paths(root: Path) -> Iterator[Path]:
+    """Photos below `root`, sorted, by suffix; hidden files and folders skipped."""
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith(".") and PurePosixPath(name).suffix.lower() in PHOTO_SUFFIXES:
+                yield Path(folder, name)
+
+
+def _from_shards(shards: list[Path], index: Path, seed: int, validation: float) -> list[Item]:
+    rows = _read_index(index) if index.is_file() else {}
+    listed = _read_split_list(index.parent)
+    items = []
+    for shard in shards:
+        for name, location in _members(shard):
+            key = PurePosixPath(name).stem
+            row = rows.get((shard.stem, key))
+            split, source, label, terms = row or (
+                hashed_split(key, seed, validation),
+                shard.stem,
+                "",
+                "",
+            )
+            items.append(Item(key, listed.get(key, split), source, label, terms, location))
+    return items
+
+
+def _members(shard: Path) -> Iterator[tuple[str, Location]]:
+    try:
+        # "r:" refuses compressed tars: their members have no offset to read from.
+        with tarfile.open(shard, "r:") as tar:
+            members = tar.getmembers()
+    except (OSError, tarfile.TarError) as error:
+        raise PhotoError(
+            f"{shard}: not a readable plain tar: {error}", tip="Compressed tars are not read."
+        ) from error
+    for member in members:
+        name = PurePosixPath(member.name)
+        hidden = any(part.startswith(".") and part != "." for part in name.parts)
+        if not member.isreg() or member.issparse() or hidden:
+            continue
+        if name.suffix.lower() in PHOTO_SUFFIXES:
+            yield member.name, Location(shard, member.offset_data, member.size)
+
+
+def _read_index(index: Path) -> dict[tuple[str, str], tuple[str, str, str, str]]:
+    rows = {}
+    for row in _read_csv(index, ("shard", "key", "split")):
+        rows[row["shard"], row["key"]] = (
+            row["split"],
+            row.get("source") or "",
+            row.get("label") or "",
+            row.get("terms") or "",
+        )
+    return rows
+
+
+def _from_tree(root: Path, seed: int, validation: float) -> list[Item]:
+    listed = {}
+    if (root / SPLIT_LIST).is_file():
+        listed = {
+            row["key"]: row["split"] for row in _read_csv(root / SPLIT_LIST, ("key", "split"))
+        }
+    # Both must be there: `train` alone is more likely a class of vehicles.
+    given = (root / "train").is_dir() and (root / "val").is_dir()
+    items = []
+    for photo in photo_paths(root):
+        relative = photo.relative_to(root)
+        key = relative.as_posix()
+        folders = relative.parts[:-1]
+        split = listed.get(key)
+        if given and folders and folders[0] in _GIVEN_SPLITS:
+            split = split or folders[0]
+            folders = folders[1:]
+        split = split or hashed_split(key, seed, validation)
+        items.append(
+            Item(key, split, root.name, folders[-1] if folders else "", "", Location(photo))
+        )
+    return items
+
+
+def _read_split_list(folder: Path) -> dict[str, str]:
+    path = folder / SPLIT_LIST
+    if not path.is_file():
+        return {}
+    return {row["key"]: row["split"] for row in _read_csv(path, ("key", "split"))}
+
+
+def _read_csv(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in needed if name not in (reader.fieldnames or ())]
+            if missing:
+                raise PhotoError(f"{path}: lacks the column {missing[0]!r}")
+            return list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise PhotoError(f"{path}: cannot be read: {error}") from error

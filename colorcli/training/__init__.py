@@ -1,0 +1,1 @@
+"""Training: networks, objectives, augmentation, the trainer and the export (extra `train`)."""

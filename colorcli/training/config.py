@@ -1,0 +1,94 @@
+"""The settings of a training run, kept in its folder as `config.json`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from colorcli.errors import UsageError
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides what a run learns.
+
+    Attributes:
+        network: name in the registry of networks.
+        width: factor on every channel count.
+        global_features: False trains the baseline without the global branch.
+        global_pool: averages the global branch's maps before its fully connected layers.
+        inception_weights: of a frozen extractor: `timm`, `none` (random) or a file.
+        embedding: numbers that a frozen extractor gives a photo.
+        objective: name of the objective.
+        scene_weight: of the cross-entropy on the photos' labels, beside the objective; 0 is off,
+            Iizuka et al. 2016 take 1/300.
+        optimizer: adamw, adam, rmsprop, adadelta or sgd.
+        learning_rate: at the top of the schedule.
+        weight_decay: decoupled, for adamw; L2 for the others.
+        batch: photos per step.
+        epochs: passes over the training photos; the run ends here or at `hours`.
+        hours: wall-clock hours of steps, or None. The schedule follows whichever is nearer.
+        warmup: share of the run over which the learning rate rises.
+        clip: largest norm of the gradient.
+        ema: decay of the moving average of the weights, which is what is evaluated and exported.
+        dropout: on the fully connected layers.
+        size: side of the training views; 0 takes the network's own.
+        crop_min: smallest share of a photo's area that a view covers.
+        zoom: further random scaling.
+        shear: largest random shear.
+        degrade: strength of the old-photograph faults on L, 0 to 1.
+        rebalance: λ of the classification objective; None weighs all colours alike.
+        short_side: photos are kept in memory at this short side.
+        min_chroma: photos with a lower mean chroma are left out as gray.
+        seed: of the weights, the order and the views.
+    """
+
+    network: str = "fusion"
+    width: float = 1.0
+    global_features: bool = True
+    global_pool: bool = False
+    inception_weights: str = "timm"
+    embedding: int = 1000
+    objective: str = "mse"
+    scene_weight: float = 0.0
+    optimizer: str = "adamw"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    batch: int = 32
+    epochs: float = 20.0
+    hours: float | None = None
+    warmup: float = 0.03
+    clip: float = 1.0
+    ema: float = 0.999
+    dropout: float = 0.0
+    size: int = 0
+    crop_min: float = 0.6
+    zoom: float = 0.0
+    shear: float = 0.0
+    degrade: float = 0.0
+    rebalance: float | None = 0.5
+    short_side: int = 256
+    min_chroma: float = 2.0
+    seed: int = 0
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> TrainConfig:
+        """Read `config.json`.
+
+        Raises:
+            UsageError: it is missing or not such a file.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            known = {field.name for field in fields(cls)}
+            return cls(**{key: value for key, value in values.items() if key in known})
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise UsageError(
+                f"{path}: not the settings of a training run ({error})",
+                tip="give the folder that `colorize train --out` wrote",
+            ) from None

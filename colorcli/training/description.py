@@ -1,0 +1,96 @@
+"""The layer table of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from colorcli.training.networks import Colorizing
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One row: a convolution, a fully connected layer, an upsampling or a frozen extractor.
+
+    Attributes:
+        name: of the module.
+        kernel: as 3×3, or - where there is none.
+        stride: as 2×2, or - where there is none.
+        output: shape without N, as 64×112×112.
+        parameters: its own, and those of the normalisation after it.
+    """
+
+    name: str
+    kernel: str
+    stride: str
+    output: str
+    parameters: int
+
+
+def describe(network: Colorizing, size: int) -> list[Layer]:
+    """The layers in the order they run, for an input `(1, 1, size, size)`.
+
+    Every parameter is counted in one row, also of layers that run twice. Heads that only training
+    uses are left out.
+    """
+    rows: list[Layer] = []
+    seen: set[nn.Module] = set()
+
+    def once(add: Callable[[nn.Module, Tensor], None]) -> Callable[..., None]:
+        def hook(module: nn.Module, _inputs: Any, output: Tensor) -> None:
+            if module not in seen:
+                seen.add(module)
+                add(module, output)
+
+        return hook
+
+    def add_parameters(module: nn.Module, _output: Tensor) -> None:
+        last = rows[-1]
+        rows[-1] = replace(last, parameters=last.parameters + _count(module))
+
+    frozen = network.frozen()
+    whole = set() if frozen is None else {frozen}
+    inside = set() if frozen is None else set(frozen.modules()) - whole
+    handles = []
+    for name, module in network.named_modules():
+        if module in inside:
+            continue
+        if isinstance(module, nn.Conv2d | nn.Linear | nn.Upsample) or module in whole:
+
+            def add_row(module: nn.Module, output: Tensor, name: str = name) -> None:
+                rows.append(_row(name, module, output))
+
+            handles.append(module.register_forward_hook(once(add_row)))
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            handles.append(module.register_forward_hook(once(add_parameters)))
+    views = [torch.zeros(1, 1, size, size)]
+    if network.global_size not in (None, size):
+        views.append(torch.zeros(1, 1, network.global_size, network.global_size))
+    try:
+        with torch.no_grad():
+            network.eval()(*views)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return rows
+
+
+def _row(name: str, module: nn.Module, output: Tensor) -> Layer:
+    kernel = stride = "-"
+    if isinstance(module, nn.Conv2d):
+        kernel, stride = _sides(module.kernel_size), _sides(module.stride)
+    if not isinstance(module, nn.Upsample):  # the first of a convolution, its norm and its ReLU
+        name = name.removesuffix(".0")
+    return Layer(name, kernel, stride, _sides(output.shape[1:]), _count(module))
+
+
+def _sides(sizes: tuple[int, ...]) -> str:
+    return "×".join(map(str, sizes))
+
+
+def _count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())

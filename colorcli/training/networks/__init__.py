@@ -1,0 +1,41 @@
+"""The registry of architectures: one file each, found by being in this folder.
+
+A file declares `NETWORK`, a `Network`: its name, its source, how it is built, and the settings its
+paper trained it with. Adding an architecture touches no other file.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from colorcli.errors import UsageError
+from colorcli.training.networks.base import Colorizing, Network, NetworkOptions, Preset
+
+__all__ = ["Colorizing", "Network", "NetworkOptions", "Preset", "get_network", "networks"]
+
+
+@cache
+def networks() -> dict[str, Network]:
+    """Every architecture by its name, in alphabetical order."""
+    found = {}
+    for module in iter_modules(__path__):
+        network = getattr(import_module(f"{__name__}.{module.name}"), "NETWORK", None)
+        if network is not None:
+            found[network.name] = network
+    return dict(sorted(found.items()))
+
+
+def get_network(name: str) -> Network:
+    """The architecture called `name`.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    try:
+        return networks()[name]
+    except KeyError:
+        raise UsageError(
+            f"no network is called {name!r}", tip=f"choose one of: {', '.join(networks())}"
+        ) from None

@@ -1,0 +1,181 @@
+"""What a network is trained to minimise; `colorize train --objective`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from colorcli.errors import UsageError
+from colorcli.training.networks.base import AB_LIMIT, Head
+
+GRID = 10
+"""Side of an ab bin in CIELAB units (Zhang et al. 2016, section 2.1)."""
+
+SPREAD = 5.0
+"""σ of the soft labels and of the smoothed prior, in CIELAB units (ibid.)."""
+
+
+class Objective(nn.Module, ABC):
+    """A loss, and how its network's output becomes ab."""
+
+    name: ClassVar[str]
+    head: ClassVar[Head]
+    bins: int = 0
+    temperature: float | None = None
+
+    @abstractmethod
+    def forward(self, output: Tensor, ab: Tensor) -> Tensor:
+        """The loss.
+
+        Args:
+            output: what the network gave.
+            ab: the truth `(N, 2, H, W)` in CIELAB units; averaged here to the output's grid.
+
+        Returns:
+            A scalar.
+        """
+
+    def decode(self, output: Tensor, temperature: Tensor | float | None = None) -> Tensor:
+        """The network's output → ab `(N, 2, h, w)` in CIELAB units."""
+        del temperature
+        return output
+
+
+def on_grid(ab: Tensor, output: Tensor) -> Tensor:
+    """The truth averaged over the cells of the output's grid."""
+    return functional.avg_pool2d(ab, ab.shape[-1] // output.shape[-1])
+
+
+class MeanSquaredError(Objective):
+    """L = mean((ŷ - y)²), y = ab scaled to [0, 1] (paper, III.B.4; `003_…`, section 4.2)."""
+
+    name = "mse"
+    head: ClassVar[Head] = "ab"
+
+    def forward(self, output: Tensor, ab: Tensor) -> Tensor:
+        """As `Objective.forward`."""
+        return functional.mse_loss(output, on_grid(ab, output)) / (2 * AB_LIMIT) ** 2
+
+
+class SmoothL1(Objective):
+    """Huber loss with δ = 10 CIELAB units: like MSE for small errors, forgiving to outliers.
+
+    Girshick 2015; used for colorization by Zhang et al. 2017. Its minimiser lies nearer to the
+    median than to the mean of the plausible colours.
+    """
+
+    name = "smooth-l1"
+    head: ClassVar[Head] = "ab"
+    delta = 10.0
+
+    def forward(self, output: Tensor, ab: Tensor) -> Tensor:
+        """As `Objective.forward`."""
+        return functional.huber_loss(output, on_grid(ab, output), delta=self.delta) / AB_LIMIT
+
+
+class Classification(Objective):
+    """Rebalanced cross-entropy over quantised ab, and its annealed mean (Zhang et al. 2016).
+
+    - The bins: the cells of a grid of 10 units that hold a colour of sRGB.
+    - The soft label z of a pixel: a Gaussian (σ = 5) over the 5 nearest bins.
+    - The loss: -Σ v(y) Σ_q z_q log p_q, where v is the weight of the pixel's nearest bin,
+      v ∝ ((1 - λ)·p̃ + λ/Q)⁻¹, E[v] = 1, and p̃ is the smoothed share of the bin in the training
+      photos (section 2.2).
+    - The colour: ab = Σ_q c_q·softmax(log p / T)_q, T = 0.38 (section 2.3). T → 0 takes the mode,
+      vivid and uneven; T = 1 the mean, even and pale.
+
+    Args:
+        prior: share of each bin in the training photos `(bins,)`, from `bin_shares`; None weighs
+            all pixels alike.
+        uniform: λ, how much of the uniform distribution is mixed into the prior.
+    """
+
+    name = "classification"
+    head: ClassVar[Head] = "bins"
+    temperature = 0.38
+    neighbours = 5
+
+    centres: Tensor
+    weights: Tensor
+    nearest: Tensor
+    labels: Tensor
+
+    def __init__(self, prior: Tensor | None = None, uniform: float = 0.5) -> None:
+        super().__init__()
+        centres = gamut_bins()
+        self.bins = len(centres)
+        self.register_buffer("centres", centres)
+        weights = torch.ones(self.bins)
+        if prior is not None:
+            near = torch.exp(-torch.cdist(centres, centres).square() / (2 * SPREAD**2))
+            smooth = (near / near.sum(0)) @ prior
+            weights = 1 / ((1 - uniform) * smooth + uniform / self.bins)
+            weights /= (smooth * weights).sum()
+        self.register_buffer("weights", weights)
+        axis = torch.arange(-AB_LIMIT, AB_LIMIT + 1)
+        grid = torch.cartesian_prod(axis, axis)
+        distance, nearest = torch.cdist(grid, centres).topk(self.neighbours, largest=False)
+        self.register_buffer("nearest", nearest)
+        self.register_buffer("labels", torch.softmax(-distance.square() / (2 * SPREAD**2), -1))
+
+    def forward(self, output: Tensor, ab: Tensor) -> Tensor:
+        """As `Objective.forward`."""
+        cells = _cell(on_grid(ab, output)).flatten()
+        logits = output.permute(0, 2, 3, 1).reshape(-1, self.bins).float()
+        log_p = torch.log_softmax(logits, -1)
+        nearest = self.nearest[cells]
+        entropy = -(self.labels[cells] * log_p.gather(1, nearest)).sum(1)
+        return (entropy * self.weights[nearest[:, 0]]).mean()
+
+    def decode(self, output: Tensor, temperature: Tensor | float | None = None) -> Tensor:
+        """The annealed mean; `temperature` None takes the objective's own."""
+        p = torch.softmax(output / (self.temperature if temperature is None else temperature), 1)
+        return functional.conv2d(p, self.centres.T[:, :, None, None].to(p.dtype))
+
+
+OBJECTIVES: dict[str, type[Objective]] = {
+    objective.name: objective for objective in (Classification, MeanSquaredError, SmoothL1)
+}
+
+
+def get_objective(name: str) -> type[Objective]:
+    """The objective called `name`.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    try:
+        return OBJECTIVES[name]
+    except KeyError:
+        raise UsageError(
+            f"no objective is called {name!r}", tip=f"choose one of: {', '.join(OBJECTIVES)}"
+        ) from None
+
+
+def gamut_bins() -> Tensor:
+    """Centres of the ab bins that hold a colour of sRGB: float32 `(bins, 2)`."""
+    # Here and not at the top: the exported decode needs none of it.
+    from colorcli.lab import rgb_to_lab
+
+    levels = torch.arange(0, 256, 5, dtype=torch.uint8)
+    lab = torch.from_numpy(rgb_to_lab(torch.cartesian_prod(levels, levels, levels).numpy()[None]))
+    bins: Tensor = torch.unique(torch.round(lab[0, :, 1:] / GRID), dim=0) * GRID
+    return bins
+
+
+def bin_shares(ab: Tensor, objective: Classification) -> Tensor:
+    """Share of each bin among pixels: ab `(n, 2)` in CIELAB units → `(bins,)`, summing to 1."""
+    nearest = objective.nearest[:, 0][_cell(ab.T[None, :, :, None]).flatten()]
+    counts = torch.bincount(nearest, minlength=objective.bins).float()
+    return counts / counts.sum()
+
+
+def _cell(ab: Tensor) -> Tensor:
+    """Index into the tables of whole ab units: `(N, 2, h, w)` → int64 `(N, h, w)`."""
+    side = int(2 * AB_LIMIT) + 1
+    whole = torch.round(ab.clamp(-AB_LIMIT, AB_LIMIT)).long() + int(AB_LIMIT)
+    return whole[:, 0] * side + whole[:, 1]

@@ -1,0 +1,192 @@
+"""A training run on disk: settings, checkpoint, log, plot, contact sheets."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+
+from colorcli.errors import UsageError
+from colorcli.training.config import TrainConfig
+from colorcli.training.networks import Colorizing, NetworkOptions, get_network
+from colorcli.training.objectives import Classification, Objective, get_objective
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of a run."""
+
+    CHECKPOINT: ClassVar[str] = "checkpoint.pt"
+
+    folder: Path
+
+    @property
+    def config_path(self) -> Path:
+        """Settings (`TrainConfig`)."""
+        return self.folder / "config.json"
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """Everything needed to go on."""
+        return self.folder / self.CHECKPOINT
+
+    @property
+    def log_path(self) -> Path:
+        """One row a report."""
+        return self.folder / "log.csv"
+
+    @property
+    def epochs_folder(self) -> Path:
+        """Predictions for the same photos at every report (`Snapshots`)."""
+        return self.folder / "epochs"
+
+    @property
+    def scenes_path(self) -> Path:
+        """Names of the scene classes, where the run learns them."""
+        return self.folder / "scenes.json"
+
+    def save_checkpoint(self, state: dict[str, Any]) -> None:
+        """Replace the checkpoint in one step, so that an interruption leaves the old or the new."""
+        partial = self.checkpoint_path.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(self.checkpoint_path)
+
+    def load_checkpoint(self, device: torch.device | str = "cpu") -> dict[str, Any]:
+        """Read the checkpoint.
+
+        Raises:
+            UsageError: there is none, or it is broken.
+        """
+        try:
+            state: dict[str, Any] = torch.load(
+                self.checkpoint_path, map_location=device, weights_only=True
+            )
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise UsageError(
+                f"{self.checkpoint_path}: no checkpoint can be read ({type(error).__name__})",
+                tip="give the folder that `colorize train --out` wrote",
+            ) from None
+        return state
+
+    def append_log(self, row: dict[str, float]) -> None:
+        """Add a row to the log; a column that older rows lack is left empty in them."""
+        rows = self.read_log()
+        if rows and set(row) <= set(rows[-1]):
+            with self.log_path.open("a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, list(rows[-1])).writerow(_written(row))
+        else:
+            self._write_log([*rows, row])
+
+    def trim_log(self, seen: int) -> None:
+        """Drop what a run logged after its last checkpoint, since it will be done again."""
+        rows = self.read_log()
+        kept = [row for row in rows if row["photos_seen"] <= seen]
+        if len(kept) < len(rows):
+            self._write_log(kept)
+
+    def _write_log(self, rows: list[dict[str, float]]) -> None:
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        with self.log_path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(_written(row) for row in rows)
+
+    def read_log(self) -> list[dict[str, float]]:
+        """The rows of the log; NaN where a row lacks a value."""
+        if not self.log_path.exists():
+            return []
+        with self.log_path.open(newline="", encoding="utf-8") as file:
+            return [
+                {k: float(v) if v else math.nan for k, v in row.items()}
+                for row in csv.DictReader(file)
+            ]
+
+    def save_scenes(self, names: list[str]) -> None:
+        """Write the scene classes, in the order of their logits."""
+        self.scenes_path.write_text(json.dumps(names, indent=0) + "\n", encoding="utf-8")
+
+    def read_scenes(self) -> list[str]:
+        """The scene classes; none for a run without them."""
+        if not self.scenes_path.exists():
+            return []
+        names: list[str] = json.loads(self.scenes_path.read_text(encoding="utf-8"))
+        return names
+
+
+def _written(row: dict[str, float]) -> dict[str, str]:
+    return {key: "" if math.isnan(value) else f"{value:.6g}" for key, value in row.items()}
+
+
+def build_objective(config: TrainConfig, prior: torch.Tensor | None = None) -> Objective:
+    """The objective of a run; `prior` as in `Classification`."""
+    kind = get_objective(config.objective)
+    if kind is Classification:
+        if config.rebalance is None:
+            return Classification()
+        return Classification(prior, config.rebalance)
+    return kind()
+
+
+def build_network(
+    config: TrainConfig, objective: Objective, *, scenes: int = 0, restored: bool = False
+) -> Colorizing:
+    """The network of a run, with fresh weights.
+
+    Args:
+        config: its settings.
+        objective: decides its head.
+        scenes: number of scene classes to tell apart.
+        restored: a checkpoint will be loaded into it, so pretrained weights need not be had again.
+
+    Raises:
+        UsageError: the network cannot be built so, or its pretrained weights cannot be had.
+    """
+    network = get_network(config.network)
+    if objective.head not in network.heads:
+        raise UsageError(
+            f"the network {network.name!r} cannot be trained with the objective {objective.name!r}",
+            tip=f"it has the heads: {', '.join(network.heads)}",
+        )
+    if scenes and not network.scenes:
+        raise UsageError(
+            f"the network {network.name!r} cannot tell scenes apart", tip="leave out --scene-weight"
+        )
+    if not network.extractor and config.inception_weights != TrainConfig.inception_weights:
+        raise UsageError(
+            f"the network {network.name!r} has no pretrained part",
+            tip="leave out --inception-weights",
+        )
+    options = NetworkOptions(
+        width=config.width,
+        head=objective.head,
+        bins=objective.bins,
+        global_features=config.global_features,
+        dropout=config.dropout,
+        global_pool=config.global_pool,
+        scenes=scenes,
+        pretrained="none" if restored else config.inception_weights,
+        embedding=config.embedding,
+    )
+    return network.build(options)
+
+
+def load_trained(run: Run) -> tuple[TrainConfig, Colorizing, Objective, dict[str, Any]]:
+    """The averaged weights of a run, in evaluation mode, with its settings and progress.
+
+    Raises:
+        UsageError: the folder holds no run.
+    """
+    config = TrainConfig.load(run.config_path)
+    state = run.load_checkpoint()
+    objective = build_objective(config)
+    objective.load_state_dict(state["objective"])
+    network = build_network(config, objective, scenes=len(run.read_scenes()), restored=True)
+    network.load_state_dict(state["ema"])
+    network.eval()
+    return config, network, objective, state["progress"]

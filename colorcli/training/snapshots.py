@@ -1,0 +1,93 @@
+"""The same photos coloured at every report of a run, to be laid side by side.
+
+Song and Liu, "Automatic Colorization System", section 5.2: real | 50 | 100 | 150 | 200 epochs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from colorcli.errors import UsageError
+from colorcli.training.sheet import write_sheet
+
+_TRUE = "true.npz"
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """The folder of a run's snapshots: `true.npz`, and one file a report."""
+
+    folder: Path
+
+    def keep_true(self, lab: Tensor) -> None:
+        """Keep the photos: float32 `(n, 3, S, S)`, L and ab; rounded to 0.4 in L and 1 in ab."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        values = lab.cpu().numpy()
+        np.savez_compressed(
+            self.folder / _TRUE,
+            L=np.rint(values[:, :1] * 2.55).astype(np.uint8),
+            ab=_int8(lab[:, 1:]),
+        )
+
+    def keep(self, ab: Tensor, *, epoch: float, seen: int) -> None:
+        """Keep what was predicted for them: float32 `(n, 2, h, w)` on the network's grid."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(self.folder / f"{seen:09d}.npz", ab=_int8(ab), epoch=np.float64(epoch))
+
+    def epochs(self) -> dict[float, Path]:
+        """The epochs kept, in order, with their files.
+
+        Raises:
+            UsageError: there are none.
+        """
+        found = {}
+        for path in sorted(self.folder.glob("[0-9]*.npz")):
+            with np.load(path) as file:
+                found[float(file["epoch"])] = path
+        if not found or not (self.folder / _TRUE).exists():
+            raise UsageError(
+                f"{self.folder}: no predictions are kept here",
+                tip="give the folder of a run of `colorize train` that has reported at least once",
+            )
+        return dict(sorted(found.items()))
+
+    def write(self, wanted: Sequence[float], path: Path) -> list[float]:
+        """Lay them out, a row a photo: real, then each epoch wanted.
+
+        Args:
+            wanted: epochs, each taken as the nearest one kept; none: four, evenly spread.
+            path: PNG to write.
+
+        Returns:
+            The epochs that were taken.
+
+        Raises:
+            UsageError: none are kept.
+        """
+        kept = self.epochs()
+        epochs = list(kept)
+        if not wanted:
+            wanted = [epochs[-1] * quarter / 4 for quarter in (1, 2, 3, 4)]
+        taken = list(dict.fromkeys(min(epochs, key=lambda e: abs(e - w)) for w in wanted))
+        with np.load(self.folder / _TRUE) as file:
+            L = torch.from_numpy(file["L"]).float() / 2.55
+            planes = [torch.from_numpy(file["ab"]).float()]
+        for epoch in taken:
+            with np.load(kept[epoch]) as file:
+                ab = torch.from_numpy(file["ab"]).float()
+            planes.append(functional.interpolate(ab, L.shape[-2:], mode="bilinear"))
+        captions = ["real", *(f"epoch {epoch:.3g}" for epoch in taken)]
+        write_sheet(L, planes, path, columns=1, captions=captions)
+        return taken
+
+
+def _int8(ab: Tensor) -> np.ndarray:
+    rounded: np.ndarray = np.rint(ab.float().cpu().numpy()).clip(-128, 127).astype(np.int8)
+    return rounded

@@ -1,0 +1,163 @@
+"""Photographs decoded once and kept in memory as 8-bit CIELAB, on the CPU or on the GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from colorcli.collection import Item, decode_rgb
+from colorcli.errors import PhotoError, UsageError
+from colorcli.lab import rgb_to_lab
+
+MIN_SIDE = 16
+
+
+def encode_lab(rgb: np.ndarray, short_side: int) -> np.ndarray:
+    """RGB uint8 `(H, W, 3)` → Lab uint8 `(h, w, 3)`: L·2.55, a + 128, b + 128.
+
+    The rounding (0.2 in L, 0.5 in ab) is a fifth of what the photographs' own compression leaves.
+
+    Args:
+        rgb: the photo.
+        short_side: photos with a longer short side are shrunk to it.
+    """
+    scale = short_side / min(rgb.shape[:2])
+    if scale < 1:
+        size = (round(rgb.shape[1] * scale), round(rgb.shape[0] * scale))
+        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    lab = rgb_to_lab(rgb)
+    lab[..., 0] *= 2.55
+    lab[..., 1:] += 128.0
+    return np.clip(np.rint(lab), 0, 255).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class PhotoStore:
+    """Photos of any size in one flat tensor, so that a batch of crops is one gather.
+
+    Attributes:
+        pixels: uint8 `(total, 3)`, the photos' Lab pixels one after the other.
+        offsets: int64 `(n,)`, each photo's first pixel.
+        heights: int64 `(n,)`.
+        widths: int64 `(n,)`.
+        labels: of each photo, "" where unknown.
+        skipped: `(key, reason)` of each photo that was left out.
+    """
+
+    pixels: Tensor
+    offsets: Tensor
+    heights: Tensor
+    widths: Tensor
+    labels: tuple[str, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    @classmethod
+    def decode(
+        cls,
+        items: Sequence[Item],
+        *,
+        short_side: int,
+        workers: int,
+        min_chroma: float = 0.0,
+        progress: Callable[[], None] = lambda: None,
+    ) -> PhotoStore:
+        """Decode `items` with `workers` threads.
+
+        Args:
+            items: the photos.
+            short_side: photos with a longer short side are shrunk to it.
+            workers: decoding threads (OpenCV lets go of the interpreter while it decodes).
+            min_chroma: photos whose mean chroma is below it are left out as gray; the paper
+                removes them too (section IV).
+            progress: called once a photo.
+
+        Raises:
+            UsageError: no photo is left.
+        """
+
+        def load(item: Item) -> np.ndarray | str:
+            try:
+                lab = encode_lab(decode_rgb(item.read()), short_side)
+            except PhotoError as error:
+                return str(error)
+            finally:
+                progress()
+            if min(lab.shape[:2]) < MIN_SIDE:
+                return f"smaller than {MIN_SIDE} pixels"
+            if min_chroma and np.hypot(*(lab[..., 1:] - 128.0).T).mean() < min_chroma:
+                return f"gray: mean chroma below {min_chroma:g}"
+            return lab
+
+        photos: list[np.ndarray] = []
+        labels: list[str] = []
+        skipped: list[tuple[str, str]] = []
+        with ThreadPoolExecutor(workers) as pool:
+            for item, result in zip(items, pool.map(load, items), strict=True):
+                if isinstance(result, str):
+                    skipped.append((item.key, result))
+                else:
+                    photos.append(result)
+                    labels.append(item.label)
+        if not photos:
+            raise UsageError("no photo to train on is left", tip="see `colorize data check`")
+        sizes = torch.tensor([photo.shape[:2] for photo in photos])
+        areas = sizes.prod(1)
+        pixels = torch.empty((int(areas.sum()), 3), dtype=torch.uint8)
+        offsets = torch.cat([torch.zeros(1, dtype=torch.int64), areas.cumsum(0)[:-1]])
+        for index, start in enumerate(offsets.tolist()):
+            photo = photos[index]
+            pixels[start : start + photo.shape[0] * photo.shape[1]] = torch.from_numpy(
+                photo.reshape(-1, 3)
+            )
+            photos[index] = np.empty(0)  # hold each photo once
+        return cls(pixels, offsets, sizes[:, 0], sizes[:, 1], tuple(labels), tuple(skipped))
+
+    def to(self, device: torch.device) -> PhotoStore:
+        """The same photos in the memory of `device`."""
+        return PhotoStore(
+            self.pixels.to(device),
+            self.offsets.to(device),
+            self.heights.to(device),
+            self.widths.to(device),
+            self.labels,
+            self.skipped,
+        )
+
+    def sample(self, indices: Tensor, grid: Tensor) -> Tensor:
+        """Bilinear samples of photos at arbitrary points, all in one gather.
+
+        Args:
+            indices: int64 `(N,)`.
+            grid: float32 `(N, S, S, 2)`, (y, x) in pixels of each photo, pixel centres at whole
+                numbers; points outside take the nearest edge pixel.
+
+        Returns:
+            float32 `(N, 3, S, S)`: L in [0, 100] and ab in CIELAB units.
+        """
+        heights = self.heights[indices][:, None, None]
+        widths = self.widths[indices][:, None, None]
+        y = grid[..., 0].clamp_min(0).minimum(heights - 1)
+        x = grid[..., 1].clamp_min(0).minimum(widths - 1)
+        y0, x0 = y.long(), x.long()
+        y1, x1 = (y0 + 1).minimum(heights - 1), (x0 + 1).minimum(widths - 1)
+        base = self.offsets[indices][:, None, None]
+
+        def at(row: Tensor, column: Tensor) -> Tensor:
+            return self.pixels[base + row * widths + column].float()
+
+        fy, fx = (y - y0)[..., None], (x - x0)[..., None]
+        top = torch.lerp(at(y0, x0), at(y0, x1), fx)
+        bottom = torch.lerp(at(y1, x0), at(y1, x1), fx)
+        lab = torch.lerp(top, bottom, fy).permute(0, 3, 1, 2)
+        scale = torch.tensor([1 / 2.55, 1.0, 1.0], device=lab.device)[:, None, None]
+        shift = torch.tensor([0.0, -128.0, -128.0], device=lab.device)[:, None, None]
+        return lab * scale + shift

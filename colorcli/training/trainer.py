@@ -1,0 +1,295 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import asdict, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from colorcli.training.augmentation import Views, centre_views, random_views
+from colorcli.training.config import TrainConfig
+from colorcli.training.degradation import degrade
+from colorcli.training.interruption import interruptible
+from colorcli.training.networks import Colorizing, get_network
+from colorcli.training.objectives import Classification, bin_shares, on_grid
+from colorcli.training.optimization import build_optimizer, schedule
+from colorcli.training.probe import Probe
+from colorcli.training.progress import Mean, Progress
+from colorcli.training.run import Run, build_network, build_objective
+from colorcli.training.scenes import scene_loss, scene_names, scene_targets
+from colorcli.training.sheet import plot_log
+from colorcli.training.snapshots import Snapshots
+from colorcli.training.store import PhotoStore
+from colorcli.training.validation import Validation, accuracy
+from colorcli.training.views import embed_photos, training_inputs
+from colorcli.training.warm_start import start_from
+
+CHECKPOINT_SECONDS = 300.0
+CALIBRATION = 512
+"""Photos over which the normalisation of adopted weights is measured."""
+
+ACCURACY_EVERY = 8
+"""Steps between measurements of the training accuracy, which costs a little."""
+
+
+class Trainer:
+    """A run in progress.
+
+    Args:
+        config: the settings.
+        run: where everything is written.
+        photos: the training photos, on the device.
+        validation: the validation photos, on the device.
+        device: `cpu` or `cuda`.
+        bf16: compute in bfloat16 where autocast allows.
+        compile_network: compile the network (`torch.compile`).
+        resume: go on from the run's checkpoint.
+        init: a run or a model whose weights are the starting point.
+
+    Raises:
+        UsageError: settings that cannot be, or no checkpoint to resume from.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        run: Run,
+        photos: PhotoStore,
+        validation: PhotoStore,
+        *,
+        device: torch.device,
+        bf16: bool,
+        compile_network: bool = False,
+        resume: bool = False,
+        init: str | None = None,
+    ) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.run = config, run
+        self.photos, self.validation = photos, validation
+        self.device, self.bf16 = device, bf16
+        self.size = config.size or get_network(config.network).training_size
+        self.objective = build_objective(config, self._prior()).to(device)
+        self._scenes = self._scene_names(resume)
+        self.network = build_network(
+            config, self.objective, scenes=len(self._scenes), restored=resume
+        )
+        if init is not None and not resume:
+            start_from(self.network, init, self._calibration())
+        self.network.to(device=device)
+        _channels_last(self.network)
+        frozen = self.network.frozen()
+        shared = {} if frozen is None else {id(frozen): frozen}
+        self.average: Colorizing = deepcopy(self.network, shared).eval().requires_grad_(False)
+        self.optimizer = build_optimizer(
+            config.optimizer,
+            self.network,
+            learning_rate=config.learning_rate,
+            weight_decay=config.weight_decay,
+        )
+        self.progress = Progress()
+        if resume:
+            self._restore()
+        self._embeddings = embed_photos(self.network, photos)
+        self._targets = scene_targets(photos.labels, self._scenes).to(device)
+        entry: Callable[..., Any] = (
+            self.network.forward_with_scenes if self._scenes else self.network
+        )
+        self._forward: Callable[..., Any] = torch.compile(entry) if compile_network else entry
+        self._validation = Validation(
+            self.average, self.objective, validation, size=self.size, batch=config.batch, bf16=bf16
+        )
+        self._stopping = False
+
+    @property
+    def fraction(self) -> float:
+        """Share of the run that is done, by photos or by hours, whichever is further."""
+        share = self.progress.seen / max(1.0, self.config.epochs * len(self.photos))
+        if self.config.hours:
+            share = max(share, self.progress.seconds / (3600 * self.config.hours))
+        return share
+
+    def train(
+        self,
+        *,
+        report_every: int = 0,
+        on_step: Callable[[float, Progress], None] = lambda *_: None,
+        on_report: Callable[[dict[str, float]], None] = lambda _: None,
+    ) -> bool:
+        """Train to the end of the budget, or until interrupted.
+
+        Args:
+            report_every: photos between reports; 0 reports once an epoch.
+            on_step: called after each step with the smoothed loss.
+            on_report: called with each row of the log.
+
+        Returns:
+            True when the budget is used up, False when interrupted; resumable either way.
+        """
+        interval = report_every or len(self.photos)
+        self.run.folder.mkdir(parents=True, exist_ok=True)
+        self.config.save(self.run.config_path)
+        if self._scenes:
+            self.run.save_scenes(self._scenes)
+        Probe.draw(self.photos, self.validation, self.size).save(self.run.folder)
+        losses, accuracies = Mean(), Mean()
+        saved = time.monotonic()
+        with interruptible(self.stop):
+            for batch in self._batches():
+                started = time.monotonic()
+                loss, output, ab = self._step(batch)
+                losses.add(loss)
+                if not accuracies.count or self.progress.steps % ACCURACY_EVERY == 0:
+                    accuracies.add(self._accuracy(output, ab))
+                before = self.progress.seen // interval
+                self.progress.seen += len(batch)
+                self.progress.steps += 1
+                self.progress.seconds += time.monotonic() - started
+                on_step(losses.recent, self.progress)
+                done = self.fraction >= 1
+                if done or self.progress.seen // interval > before:
+                    on_report(self._report(losses.mean, accuracies.mean))
+                    losses, accuracies = Mean(), Mean()
+                if done or self._stopping or time.monotonic() - saved > CHECKPOINT_SECONDS:
+                    self._save()
+                    saved = time.monotonic()
+                if done or self._stopping:
+                    return done
+        return True
+
+    def stop(self) -> None:
+        """End after the step in progress, saving a checkpoint."""
+        self._stopping = True
+
+    def _batches(self) -> Iterator[Tensor]:
+        """Indices of the photos of each step, from where the run stands; each epoch reshuffled."""
+        batch = min(self.config.batch, len(self.photos))
+        steps = len(self.photos) // batch
+        while self.fraction < 1:
+            epoch, step = divmod(self.progress.steps, steps)
+            generator = torch.Generator().manual_seed(self.config.seed + 7919 * epoch)
+            order = torch.randperm(len(self.photos), generator=generator).to(self.device)
+            for start in range(step, steps):
+                yield order[start * batch : (start + 1) * batch]
+
+    def _step(self, indices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """One step: the loss of its colours, the network's output, and the true ab."""
+        seed = self.config.seed + 104729 * self.progress.steps
+        generator = torch.Generator().manual_seed(seed)
+        # Grain and dropout draw from here, so that a resumed run goes on as if never interrupted.
+        torch.manual_seed(seed)
+        lab = random_views(self.photos, indices, self._views(), generator)
+        L = degrade(lab[:, :1], self.config.degrade, generator)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * schedule(self.fraction, self.config.warmup)
+        self.network.train()
+        embedding = None if self._embeddings is None else self._embeddings[indices]
+        inputs = training_inputs(self.network, L, embedding)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            result = self._forward(*inputs)
+        output: Tensor = (result[0] if self._scenes else result).float()
+        colour: Tensor = self.objective(output, lab[:, 1:])
+        loss = colour
+        if self._scenes:
+            loss = colour + self.config.scene_weight * scene_loss(result[1], self._targets[indices])
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        self.optimizer.step()
+        self._update_average()
+        return colour.detach(), output.detach(), lab[:, 1:]
+
+    @torch.no_grad()
+    def _accuracy(self, output: Tensor, ab: Tensor) -> Tensor:
+        decoded = self.objective.decode(output)
+        return accuracy(decoded, on_grid(ab, decoded))
+
+    def _views(self) -> Views:
+        return Views(
+            self.size,
+            crop=(self.config.crop_min, 1.0),
+            zoom=self.config.zoom,
+            shear=self.config.shear,
+        )
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        # A young average forgets faster, or it would remember the random weights.
+        decay = min(self.config.ema, (1 + self.progress.steps) / (10 + self.progress.steps))
+        ours, theirs = self.average.state_dict(), self.network.state_dict()
+        moving = [
+            key
+            for key, value in ours.items()
+            if value.is_floating_point() and value.data_ptr() != theirs[key].data_ptr()
+        ]
+        torch._foreach_lerp_([ours[k] for k in moving], [theirs[k] for k in moving], 1 - decay)
+
+    def _report(self, loss: float, training_accuracy: float) -> dict[str, float]:
+        """Validate the averaged weights; write the log, the plot, the sheet and a snapshot."""
+        row = {
+            "epoch": self.progress.seen / len(self.photos),
+            "photos_seen": self.progress.seen,
+            "hours": self.progress.seconds / 3600,
+            "loss": loss,
+            **self._validation.measure(),
+            "training_accuracy": training_accuracy,
+        }
+        self.run.append_log(row)
+        plot_log(self.run.read_log(), self.run.folder / "loss.png")
+        seen = self.progress.seen
+        self._validation.write_sheet(self.run.folder / "sheets" / f"{seen:09d}.png")
+        self._validation.snapshot(Snapshots(self.run.epochs_folder), epoch=row["epoch"], seen=seen)
+        return row
+
+    def _calibration(self) -> Iterator[tuple[Tensor, ...]]:
+        """Arguments of the network from a few training photos, spread over all."""
+        count = len(self.photos)
+        chosen = torch.linspace(0, count - 1, min(CALIBRATION, count)).long()
+        for some in torch.split(chosen.to(self.device), self.config.batch):
+            L = centre_views(self.photos, some, self.size)[:, :1]
+            yield training_inputs(self.network, L.cpu())
+
+    def _scene_names(self, resume: bool) -> list[str]:
+        if not self.config.scene_weight:
+            return []
+        return (self.run.read_scenes() if resume else []) or scene_names(self.photos.labels)
+
+    def _prior(self) -> Tensor | None:
+        if self.config.objective != Classification.name:
+            return None
+        generator = torch.Generator().manual_seed(self.config.seed)
+        count = len(self.photos.pixels)
+        chosen = torch.randint(count, (min(4_000_000, count),), generator=generator)
+        lab = self.photos.pixels[chosen.to(self.photos.pixels.device)].cpu().float()
+        return bin_shares(lab[:, 1:] - 128.0, Classification())
+
+    def _save(self) -> None:
+        self.run.save_checkpoint(
+            {
+                "network": self.network.state_dict(),
+                "ema": self.average.state_dict(),
+                "objective": self.objective.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "progress": asdict(self.progress),
+            }
+        )
+
+    def _restore(self) -> None:
+        state: dict[str, Any] = self.run.load_checkpoint(self.device)
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["ema"])
+        self.objective.load_state_dict(state["objective"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.progress = replace(self.progress, **state["progress"])
+        self.run.trim_log(self.progress.seen)
+
+
+def _channels_last(network: nn.Module) -> None:
+    """Keep convolutions' weights in the order that they are fastest in."""
+    for parameter in network.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

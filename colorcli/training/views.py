@@ -1,0 +1,74 @@
+"""What a network is given for a batch of L: the view of its global branch beside it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from colorcli.training.augmentation import whole_views
+from colorcli.training.networks import Colorizing
+from colorcli.training.store import PhotoStore
+
+CHUNK = 16
+
+
+def network_inputs(
+    network: Colorizing, L: Tensor, embedding: Tensor | None = None
+) -> tuple[Tensor, ...]:
+    """The arguments of `network` for a batch.
+
+    Args:
+        network: decides whether there is a global view.
+        L: `(N, 1, S, S)` in [0, 100].
+        embedding: `(N, G)`, what the network's frozen extractor gave for these photos.
+
+    Returns:
+        L, and the embedding, or L at the global size where that is another.
+    """
+    L = L.contiguous(memory_format=torch.channels_last)
+    if embedding is not None:
+        return L, embedding
+    return with_global_view(L, network.global_size)
+
+
+def training_inputs(
+    network: Colorizing, L: Tensor, embedding: Tensor | None = None
+) -> tuple[Tensor, ...]:
+    """As `network_inputs`, but a view below the global size is its own global view.
+
+    Training on small views is what makes it fast, so the features of the enlarged view are not
+    computed beside them; see `Colorizing.forward`.
+    """
+    side = network.global_size
+    if embedding is None and side is not None and L.shape[-1] < side:
+        return (L.contiguous(memory_format=torch.channels_last),)
+    return network_inputs(network, L, embedding)
+
+
+def with_global_view(L: Tensor, side: int | None) -> tuple[Tensor, ...]:
+    """L, and its rescale to the global size `side` unless it has that size or there is none."""
+    if side is None or side == L.shape[-1]:
+        return (L,)
+    shrinks = side < L.shape[-1]
+    return L, functional.interpolate(L, (side, side), mode="bilinear", antialias=shrinks)
+
+
+@torch.no_grad()
+def embed_photos(network: Colorizing, photos: PhotoStore) -> Tensor | None:
+    """What a frozen extractor gives for each photo whole, once for the whole run.
+
+    Returns:
+        `(n, G)` on the photos' device, or None for a network without one.
+    """
+    extractor = network.frozen()
+    if extractor is None:
+        return None
+    assert network.global_size is not None
+    indices = torch.arange(len(photos), device=photos.offsets.device)
+    return torch.cat(
+        [
+            extractor(whole_views(photos, some, network.global_size)[:, :1])
+            for some in torch.split(indices, CHUNK)
+        ]
+    )

@@ -1,0 +1,211 @@
+"""Start a run from weights that exist: those of another run, or of an exported model folder.
+
+A model folder holds no batch normalisation: it is folded into the layers. Here it is unfolded, with
+statistics measured on photos, so that the network says what the model says and learns as one that
+was never exported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from colorcli.errors import UsageError
+from colorcli.spec import ModelSpec, find_model
+from colorcli.training.networks import Colorizing
+from colorcli.training.networks.fusion import FusionLayer
+from colorcli.training.run import Run
+
+Layer = nn.Conv2d | nn.Linear
+
+
+def start_from(network: Colorizing, name: str, batches: Iterable[tuple[Tensor, ...]]) -> None:
+    """Take over the weights of a run or of a model, wherever name and shape agree.
+
+    Args:
+        network: on the CPU; changed in place.
+        name: the folder of a run, or what `find_model` finds.
+        batches: arguments of `network`, from photos; read for a model only.
+
+    Raises:
+        ModelError: there is no such run or model.
+        UsageError: its weights cannot be read, or none of them fits.
+    """
+    if (Path(name) / Run.CHECKPOINT).exists():
+        taken = adopt_run(network, Run(Path(name)))
+    else:
+        taken = adopt_model(network, find_model(name), batches)
+    if not taken:
+        raise UsageError(
+            f"{name}: none of its weights fits the network",
+            tip="give the --network and --width that it has",
+        )
+
+
+def adopt_run(network: nn.Module, run: Run) -> int:
+    """Take over the averaged weights of a run; how many tensors were taken."""
+    theirs = run.load_checkpoint()["ema"]
+    ours = network.state_dict()
+    taken = {k: v for k, v in theirs.items() if k in ours and ours[k].shape == v.shape}
+    network.load_state_dict(ours | taken)
+    return len(taken)
+
+
+@torch.no_grad()
+def adopt_model(network: Colorizing, folder: Path, batches: Iterable[tuple[Tensor, ...]]) -> int:
+    """Take over the weights of a model folder; how many layers were taken.
+
+    Args:
+        network: changed in place.
+        folder: of a model.
+        batches: arguments of `network`, over which the normalisation's statistics are measured.
+
+    Raises:
+        ModelError: the folder holds no model.
+    """
+    graphs = ModelSpec.read(folder).graphs_at("fp32")
+    adopted: list[_BatchNorm] = []
+    taken = 0
+    for name, part in network.parts().items():
+        if name in graphs:
+            taken += _adopt(part.module, _initializers(graphs[name].path), adopted)
+    _measure_statistics(network, adopted, batches)
+    return taken
+
+
+def _initializers(path: Path) -> dict[str, Tensor]:
+    """The weights of a graph by the names of the modules they come from; factors multiplied."""
+    stored = {
+        tensor.name.removesuffix(".half").removeprefix("part."): torch.from_numpy(
+            numpy_helper.to_array(tensor).copy()
+        )
+        for tensor in onnx.load(path).graph.initializer
+    }
+    weights = {name: value.float() for name, value in stored.items() if value.is_floating_point()}
+    for name in [name for name in weights if name.endswith(".0.0.weight")]:
+        layer = name.removesuffix(".0.weight")
+        weights[f"{layer}.weight"] = weights[f"{layer}.1.weight"] @ weights[name]
+        weights[f"{layer}.bias"] = weights[f"{layer}.1.bias"]
+    return weights
+
+
+def _adopt(
+    module: nn.Module, weights: dict[str, Tensor], adopted: list[_BatchNorm], prefix: str = ""
+) -> int:
+    """Load a module of which every normalisation was folded into its layers."""
+    groups = _normalized_layers(module)
+    taken = 0
+    for layers, norm in groups:
+        names = [f"{prefix}{name}" for name, _ in layers]
+        found = [weights.get(f"{name}.weight") for name in names]
+        bias = next((weights[f"{n}.bias"] for n in names if f"{n}.bias" in weights), None)
+        fits = all(
+            value is not None and value.shape == layer.weight.shape
+            for value, (_, layer) in zip(found, layers, strict=True)
+        )
+        if not fits or bias is None:
+            continue
+        _unfold([layer for _, layer in layers], [v for v in found if v is not None], bias, norm)
+        adopted.append(norm)
+        taken += len(layers)
+    grouped = {name for layers, _ in groups for name, _ in layers}
+    for name, child in module.named_children():
+        if name in grouped or isinstance(child, _BatchNorm):
+            continue
+        if isinstance(child, Layer):
+            taken += _load(child, weights, f"{prefix}{name}")
+        else:
+            taken += _adopt(child, weights, adopted, f"{prefix}{name}.")
+    return taken
+
+
+def _normalized_layers(module: nn.Module) -> list[tuple[list[tuple[str, Layer]], _BatchNorm]]:
+    """The layers among a module's children whose output, or sum of outputs, is normalised."""
+    if isinstance(module, FusionLayer) and isinstance(module.norm, _BatchNorm):
+        return [([("local", module.local), ("global_", module.global_)], module.norm)]
+    if not isinstance(module, nn.Sequential):
+        return []
+    children = list(module.named_children())
+    return [
+        ([(name, layer)], norm)
+        for (name, layer), (_, norm) in pairwise(children)
+        if isinstance(layer, Layer) and isinstance(norm, _BatchNorm)
+    ]
+
+
+def _load(layer: Layer, weights: dict[str, Tensor], name: str) -> int:
+    """Load a layer that no normalisation follows."""
+    weight, bias = weights.get(f"{name}.weight"), weights.get(f"{name}.bias")
+    if weight is None or weight.shape != layer.weight.shape:
+        return 0
+    layer.weight.copy_(weight)
+    if layer.bias is not None and bias is not None:
+        layer.bias.copy_(bias)
+    return 1
+
+
+def _unfold(layers: list[Layer], weights: list[Tensor], bias: Tensor, norm: _BatchNorm) -> None:
+    """Load layers whose summed outputs are normalised, with a normalisation that adds the bias.
+
+    Each channel's weights get the norm of freshly drawn ones, 1/√3 a layer: normalisation makes
+    their scale meaningless to the output, but not to the step of the optimiser.
+    """
+    norms = torch.stack([weight.flatten(1).norm(dim=1) for weight in weights]).norm(dim=0)
+    scale = (len(weights) / 3) ** 0.5 / norms.clamp_min(1e-6)
+    for layer, weight in zip(layers, weights, strict=True):
+        layer.weight.copy_(weight * scale.view(-1, *[1] * (weight.ndim - 1)))
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    norm.running_mean.zero_()
+    norm.running_var.fill_(1 - norm.eps)
+    norm.weight.copy_(1 / scale)
+    norm.bias.copy_(bias)
+
+
+def _measure_statistics(
+    network: nn.Module, norms: list[_BatchNorm], batches: Iterable[tuple[Tensor, ...]]
+) -> None:
+    """Give normalisations that only scale and shift the statistics of their inputs over photos.
+
+    What they put out stays the same: (x - m)/√(v + ε)·γ√(v + ε) + (β + γ·m) = γ·x + β.
+    """
+    sums = {norm: [0.0, torch.zeros_like(norm.bias), torch.zeros_like(norm.bias)] for norm in norms}
+
+    def add(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(norm, _BatchNorm)
+        values = inputs[0].transpose(0, 1).flatten(1)
+        count, total, squares = sums[norm]
+        sums[norm] = [
+            count + values.shape[1],
+            total + values.sum(1),
+            squares + values.square().sum(1),
+        ]
+
+    handles = [norm.register_forward_pre_hook(add) for norm in norms]
+    training = network.training
+    network.eval()
+    try:
+        for batch in batches:
+            network(*batch)
+    finally:
+        network.train(training)
+        for handle in handles:
+            handle.remove()
+    for norm, (count, total, squares) in sums.items():
+        if not count:
+            continue
+        mean = total / count
+        variance = (squares / count - mean.square()).clamp_min(0)
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(variance)
+        norm.bias.add_(norm.weight * mean)
+        norm.weight.mul_(torch.sqrt(variance + norm.eps))

@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import io
+import tarfile
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from colorcli.collection import (
+    Item,
+    Location,
+    decode_rgb,
+    hashed_split,
+    open_collection,
+    spread,
+)
+from colorcli.errors import PhotoError, UsageError
+
+
+def photo(seed: int = 0, suffix: str = ".png", shape: tuple[int, int] = (9, 12)) -> bytes:
+    rgb = np.random.default_rng(seed).integers(0, 256, (*shape, 3), np.uint8)
+    return bytes(cv2.imencode(suffix, rgb)[1])
+
+
+def write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def write_tar(path: Path, members: dict[str, bytes], mode: str = "w") -> None:
+    with tarfile.open(path, mode) as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Path:
+    write_tar(tmp_path / "a.tar", {f"one_{i}.png": photo(i) for i in range(6)})
+    write_tar(tmp_path / "b.tar", {"sub/two.png": photo(9), ".hidden.png": b"", "note.txt": b"x"})
+    rows = ["shard,key,split,source,label,terms,width,height"]
+    rows += [f"a,one_{i},train,ones,tree,open,12,9" for i in range(6)]
+    rows += ["b,two,val,twos,,research,12,9", "c,absent,val,threes,,open,12,9"]
+    (tmp_path / "index.csv").write_text("\n".join(rows))
+    return tmp_path
+
+
+def test_shards_follow_their_index(shards: Path) -> None:
+    items = open_collection(shards)
+    assert [item.key for item in items] == [*(f"one_{i}" for i in range(6)), "two"]
+    first, last = items[0], items[-1]
+    assert (first.split, first.source, first.label, first.terms) == (
+        "train",
+        "ones",
+        "tree",
+        "open",
+    )
+    assert (last.split, last.source, last.label) == ("val", "twos", "")
+
+
+def test_bytes_come_from_the_middle_of_a_shard(shards: Path) -> None:
+    items = open_collection(shards)
+    assert [item.read() for item in items] == [*(photo(i) for i in range(6)), photo(9)]
+
+
+def test_a_single_shard_uses_the_index_beside_it(shards: Path) -> None:
+    assert [item.split for item in open_collection(shards / "b.tar")] == ["val"]
+
+
+def test_reading_from_threads_gives_what_reading_alone_gives(shards: Path) -> None:
+    items = open_collection(shards) * 40
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(Item.read, items)) == [item.read() for item in items]
+
+
+def test_a_shard_without_index_is_split_by_lot(tmp_path: Path) -> None:
+    write_tar(tmp_path / "all.tar", {f"{i}.png": b"x" for i in range(200)})
+    splits = Counter(item.split for item in open_collection(tmp_path))
+    assert set(splits) == {"train", "val"}
+    assert 8 <= splits["val"] <= 35
+
+
+def test_only_the_split_asked_for(shards: Path) -> None:
+    assert [item.key for item in open_collection(shards, split="val")] == ["two"]
+    assert len(open_collection(shards, split="all")) == 7
+    with pytest.raises(UsageError, match="no photo has split 'test'") as caught:
+        open_collection(shards, split="test")
+    assert "train, val" in (caught.value.tip or "")
+
+
+def test_a_tree_is_labelled_by_its_folders(tmp_path: Path) -> None:
+    for name in ("sea/b.jpg", "sea/a.PNG", "hills/low/c.webp", "d.tif", "sea/notes.txt"):
+        write(tmp_path / name, b"x")
+    items = open_collection(tmp_path)
+    assert [(item.key, item.label) for item in items] == [
+        ("d.tif", ""),
+        ("hills/low/c.webp", "low"),
+        ("sea/a.PNG", "sea"),
+        ("sea/b.jpg", "sea"),
+    ]
+
+
+def test_hidden_files_and_folders_are_skipped(tmp_path: Path) -> None:
+    for name in ("a.jpg", ".b.jpg", "._a.jpg", ".cache/c.jpg", "x/.y/d.jpg"):
+        write(tmp_path / name, b"x")
+    assert [item.key for item in open_collection(tmp_path)] == ["a.jpg"]
+
+
+def test_train_and_val_folders_are_splits_as_given(tmp_path: Path) -> None:
+    for name in ("train/sea/a.jpg", "train/b.jpg", "val/sea/c.jpg", "test/d.jpg"):
+        write(tmp_path / name, b"x")
+    found = {item.key: (item.split, item.label) for item in open_collection(tmp_path)}
+    assert found == {
+        "train/sea/a.jpg": ("train", "sea"),
+        "train/b.jpg": ("train", ""),
+        "val/sea/c.jpg": ("val", "sea"),
+        "test/d.jpg": ("test", ""),
+    }
+
+
+def test_a_folder_called_train_alone_is_a_class_of_vehicles(tmp_path: Path) -> None:
+    for i in range(60):
+        write(tmp_path / "train" / f"{i}.jpg", b"x")
+        write(tmp_path / "tram" / f"{i}.jpg", b"x")
+    items = open_collection(tmp_path)
+    assert {item.label for item in items} == {"train", "tram"}
+    assert "val" in {item.split for item in items if item.label == "train"}
+
+
+def test_a_split_list_overrules_everything(tmp_path: Path, shards: Path) -> None:
+    for folder, key in ((tmp_path / "tree", "val/a.jpg"), (shards, "two")):
+        write(folder / "train" / "b.jpg", b"x")
+        write(folder / "val" / "a.jpg", b"x")
+        (folder / "split.csv").write_text(f"key,split\n{key},test\n")
+        assert [item.key for item in open_collection(folder, split="test")] == [key]
+
+
+def test_adding_photos_moves_no_other(tmp_path: Path) -> None:
+    for i in range(50):
+        write(tmp_path / f"{i}.jpg", b"x")
+    before = {item.key: item.split for item in open_collection(tmp_path, seed=3)}
+    for i in range(50, 80):
+        write(tmp_path / f"{i}.jpg", b"x")
+    after = {item.key: item.split for item in open_collection(tmp_path, seed=3)}
+    assert before.items() <= after.items()
+
+
+def test_the_lot_depends_on_the_seed_and_keeps_its_share() -> None:
+    keys = [f"photo {i}" for i in range(2000)]
+    draws = [[hashed_split(key, seed, 0.1) for key in keys] for seed in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2]
+    assert draws[0].count("val") == pytest.approx(200, abs=60)
+    assert {hashed_split(key, 0, 0.0) for key in keys} == {"train"}
+    assert {hashed_split(key, 0, 1.0) for key in keys} == {"val"}
+
+
+def test_one_photo_is_a_collection(tmp_path: Path) -> None:
+    write(tmp_path / "a.png", photo())
+    (item,) = open_collection(tmp_path / "a.png")
+    assert (item.key, item.read()) == ("a.png", photo())
+
+
+def test_what_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such file"):
+        open_collection(tmp_path / "nothing")
+    with pytest.raises(PhotoError, match="no photos found"):
+        open_collection(tmp_path)
+
+
+def test_a_compressed_or_broken_shard_is_refused_by_name(tmp_path: Path) -> None:
+    write_tar(tmp_path / "a.tar", {"a.png": photo()}, "w:gz")
+    with pytest.raises(PhotoError, match=r"a\.tar"):
+        open_collection(tmp_path)
+
+
+def test_an_index_without_its_columns_is_refused(shards: Path) -> None:
+    (shards / "index.csv").write_text("shard,name\na,b\n")
+    with pytest.raises(PhotoError, match="lacks the column 'key'"):
+        open_collection(shards)
+
+
+def test_a_shard_cut_short_after_opening(shards: Path) -> None:
+    items = open_collection(shards / "a.tar")
+    (shards / "a.tar").write_bytes((shards / "a.tar").read_bytes()[:1000])
+    with pytest.raises(PhotoError, match="ends inside one_5"):
+        items[-1].read()
+    (shards / "a.tar").unlink()
+    with pytest.raises(PhotoError, match="cannot read one_0"):
+        items[0].read()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".bmp", ".avif"])
+def test_decoding_gives_rgb(suffix: str) -> None:
+    red = np.full((8, 10, 3), (20, 30, 220), np.uint8)
+    rgb = decode_rgb(bytes(cv2.imencode(suffix, red)[1]))
+    assert rgb.dtype == np.uint8
+    assert rgb.shape == (8, 10, 3)
+    assert np.abs(rgb.astype(int) - (220, 30, 20)).max() < 12
+
+
+def test_gray_and_16_bit_photos_decode_to_8_bit_rgb() -> None:
+    ramp = np.linspace(0, 65535, 50).astype(np.uint16).reshape(5, 10)
+    rgb = decode_rgb(bytes(cv2.imencode(".png", ramp)[1]))
+    assert rgb.shape == (5, 10, 3)
+    assert rgb.dtype == np.uint8
+    assert np.ptp(rgb, axis=2).max() == 0
+
+
+@pytest.mark.parametrize("data", [b"", b"text", photo()[:40]])
+def test_what_is_no_photo_is_a_photo_error(data: bytes) -> None:
+    with pytest.raises(PhotoError, match="cannot be decoded"):
+        decode_rgb(data)
+
+
+def test_spread_is_even_and_keeps_order() -> None:
+    assert spread(range(10), 5) == [0, 2, 4, 6, 8]
+    assert spread(range(3), 7) == spread(range(3), None) == [0, 1, 2]
+
+
+def test_items_can_be_keys_of_a_dict() -> None:
+    item = Item("a", "val", "", "", "", Location(Path("a")))
+    assert {item: 1}[Item("a", "val", "", "", "", Location(Path("a")))] == 1

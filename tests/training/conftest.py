@@ -1,0 +1,12 @@
+"""What the tests of training share; without the extra `train` there are none."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+if find_spec("torch") and find_spec("onnxscript"):
+    from .runs import one_thread, photos, trained
+
+    __all__ = ["one_thread", "photos", "trained"]
+else:
+    collect_ignore_glob = ["test_*.py"]
