@@ -1,0 +1,286 @@
+"""A trained run → a model folder that the command runs, checked against the run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from colorcli.errors import ColorizeError, UsageError
+from colorcli.spec import FORMAT
+from colorcli.training import graphs
+from colorcli.training.config import TrainConfig
+from colorcli.training.faithfulness import largest_difference, model_psnr, network_psnr
+from colorcli.training.networks import Colorizing, get_network
+from colorcli.training.networks.base import Part
+from colorcli.training.objectives import Objective
+from colorcli.training.probe import Probe, to_L
+from colorcli.training.reduction import (
+    factorized,
+    fold_batch_norm,
+    large_layers,
+    principal_outputs,
+    replace,
+)
+from colorcli.training.run import Run, load_trained
+from colorcli.training.views import network_inputs
+
+FAITHFUL = 1e-4
+"""Largest |Δab| of the float32 graphs against PyTorch, as a share of the range of ab (±110)."""
+
+PSNR_LOSS = 0.05
+"""Largest loss in dB that making the weights smaller may cost."""
+
+RANKS = (32, 48, 64, 96, 128, 192, 256, 384, 512)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export did.
+
+    Attributes:
+        folder: the model folder.
+        difference: largest |Δab| of the float32 graphs against PyTorch, in CIELAB units.
+        psnr_full: PSNR of the float32 graphs on the run's validation views, dB.
+        psnr: PSNR of the graphs as written, dB.
+        ranks: the ranks that the large fully connected layers were factorised to.
+        bytes: size of the graphs.
+    """
+
+    folder: Path
+    difference: float
+    psnr_full: float
+    psnr: float
+    ranks: dict[str, int]
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a person says about a model.
+
+    Attributes:
+        name: of the model.
+        version: of its weights.
+        license: of its weights.
+        description: one line.
+        trained_on: the photos, one line.
+        default_size: the long side that the network sees unless told otherwise.
+    """
+
+    name: str
+    version: str = "1"
+    license: str = "unstated"
+    description: str = ""
+    trained_on: str = "unstated"
+    default_size: int = 320
+
+
+def export(run: Run, folder: Path, card: Card, *, reduce: bool = True) -> Exported:
+    """Write the model folder of a run.
+
+    Args:
+        run: a trained run.
+        folder: to write; its card (`README.md`) and pictures are kept, its graphs replaced.
+        card: what the model's description says.
+        reduce: factorise the large fully connected layers and store the weights as float16.
+
+    Raises:
+        UsageError: `run` holds no run, or `folder` something that is no model.
+        ColorizeError: the graphs do not agree with PyTorch, or the reduction costs too much.
+    """
+    _refuse_others_folder(folder)
+    config, network, objective, _ = load_trained(run)
+    probe = Probe.load(run.folder)
+    reference = deepcopy(network)
+    parameters = _exported_parameters(network)
+    fold_batch_norm(network)
+    with tempfile.TemporaryDirectory() as scratch:
+        whole = Path(scratch) / "whole"
+        _write(whole, network, objective, config, card, halve=False, parameters=parameters)
+        difference = largest_difference(whole, reference, objective, probe)
+        if difference > FAITHFUL * 220:
+            raise ColorizeError(f"{run.folder}: the graphs differ from PyTorch by {difference:.2g}")
+        psnr_full = model_psnr(whole, probe)
+        if not reduce:
+            return _finish(whole, folder, difference, psnr_full, psnr_full, {})
+        small = Path(scratch) / "small"
+        ranks = _reduce(network, objective, probe)
+        _write(small, network, objective, config, card, halve=True, parameters=parameters)
+        psnr_small = model_psnr(small, probe)
+        if psnr_full - psnr_small >= PSNR_LOSS:
+            raise ColorizeError(
+                f"{run.folder}: the reduction costs {psnr_full - psnr_small:.3f} dB",
+                tip="export with --no-reduce",
+            )
+        return _finish(small, folder, difference, psnr_full, psnr_small, ranks)
+
+
+def export_single(run: Run, file: Path) -> None:
+    """Write the run's network as one graph: `L` and `L_global` (and `temperature`) → `ab`.
+
+    For other runtimes; the command itself reads model folders.
+
+    Raises:
+        UsageError: the folder holds no run.
+    """
+    config, network, objective, _ = load_trained(run)
+    fold_batch_norm(network)
+    side = network.global_size
+    names: tuple[str, ...] = ("L",) if side is None else ("L", "L_global")
+    size = get_network(config.network).training_size
+    examples = [torch.rand(1, 1, size + 32, size) * 100]
+    if side is not None:
+        examples.append(torch.rand(1, 1, side, side) * 100)
+    if objective.temperature is not None:
+        names = (*names, "temperature")
+        examples.append(torch.tensor(objective.temperature))
+    model = graphs.to_onnx(graphs.Decoded(network, objective), names, examples, "ab")
+    graphs.describe_graph(model, {"network": config.network, "width": f"{config.width:g}"})
+    graphs.save(model, file)
+
+
+def _write(
+    folder: Path,
+    network: Colorizing,
+    objective: Objective,
+    config: TrainConfig,
+    card: Card,
+    *,
+    halve: bool,
+    parameters: int,
+) -> None:
+    folder.mkdir()
+    parts = network.parts()
+    with torch.no_grad():
+        # Not the run's own size: where features are shared, the global graph reads this size only.
+        examples = graphs.example_inputs(parts, get_network(config.network).training_size)
+    described = {}
+    for name, part in parts.items():
+        model = _graph(part, objective, examples)
+        if halve:
+            model = graphs.halved(model)
+        graphs.describe_graph(
+            model,
+            {
+                "name": card.name,
+                "version": card.version,
+                "license": card.license,
+                "trained_on": card.trained_on,
+                "part": name,
+                "ranges": "L in [0, 100], ab in CIELAB units",
+                "multiple": str(network.multiple),
+            },
+        )
+        path = folder / f"{name}.onnx"
+        graphs.save(model, path)
+        described[name] = _graph_entry(path, part, parts)
+    description = {
+        "format": FORMAT,
+        "name": card.name,
+        "version": card.version,
+        "license": card.license,
+        "description": card.description,
+        "trained_on": card.trained_on,
+        "network": {
+            "name": config.network,
+            "width": config.width,
+            "global_features": config.global_features,
+            "objective": config.objective,
+            "parameters": parameters,
+        },
+        "input": {"multiple": network.multiple, "halo": network.halo},
+        "output": {"stride": network.stride, "temperature": objective.temperature},
+        "default_size": card.default_size,
+        "graphs": described,
+    }
+    (folder / "model.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+
+
+def _graph(part: Part, objective: Objective, examples: dict[str, Tensor]) -> onnx.ModelProto:
+    inputs = [examples[name] for name in part.inputs]
+    names = part.inputs
+    if part.output != "ab":
+        if part.size and names == ("L",):
+            inputs = [nn.functional.interpolate(inputs[0], (part.size, part.size))]
+        return graphs.to_onnx(part.module, names, inputs, part.output)
+    if objective.temperature is not None:
+        names = (*names, "temperature")
+        inputs = [*inputs, torch.tensor(objective.temperature)]
+    return graphs.to_onnx(graphs.Decoded(part.module, objective), names, inputs, "ab")
+
+
+def _graph_entry(path: Path, part: Part, parts: dict[str, Part]) -> dict[str, object]:
+    entry: dict[str, object] = {
+        "file": path.name,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
+    if part is not parts.get("low_level"):
+        entry["reads"] = "low_level" if "features" in part.inputs else "L"
+    if part.size:
+        entry["size"] = part.size
+    return entry
+
+
+def _exported_parameters(network: Colorizing) -> int:
+    """Parameters of the parts; heads that only training uses are not among them."""
+    modules = [part.module for part in network.parts().values()]
+    return sum(p.numel() for p in {p for module in modules for p in module.parameters()})
+
+
+def _reduce(network: Colorizing, objective: Objective, probe: Probe) -> dict[str, int]:
+    """Factorise each large layer to the smallest rank that costs a fifth of the allowed loss."""
+    calibration = [network_inputs(network, L) for L in torch.split(to_L(probe.calibration), 16)]
+    frozen = network.frozen()
+    kept = set() if frozen is None else set(frozen.modules())
+    ranks = {}
+    for name, layer in large_layers(network).items():
+        if layer in kept:  # a pretrained extractor stays what it is called
+            continue
+        mean, directions = principal_outputs(network, layer, calibration)
+        before = network_psnr(network, objective, probe)
+        for rank in (r for r in RANKS if r < min(layer.weight.shape)):
+            smaller = factorized(layer, mean, directions, rank)
+            if sum(p.numel() for p in smaller.parameters()) >= layer.weight.numel():
+                break
+            replace(network, name, smaller)
+            if before - network_psnr(network, objective, probe) < PSNR_LOSS / 5:
+                ranks[name] = rank
+                break
+            replace(network, name, layer)
+    return ranks
+
+
+def _refuse_others_folder(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()) and not (folder / "model.json").exists():
+        raise UsageError(
+            f"{folder}: holds something that is no model", tip="give a new or a model folder"
+        )
+
+
+def _finish(
+    made: Path,
+    folder: Path,
+    difference: float,
+    psnr_full: float,
+    psnr_small: float,
+    ranks: dict[str, int],
+) -> Exported:
+    """Move what was made into place; `model.json` last, so that it never names missing files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.glob("*.onnx"):
+        stale.unlink()
+    files: Sequence[Path] = sorted(made.glob("*.onnx"))
+    for file in (*files, made / "model.json"):
+        shutil.copyfile(file, folder / file.name)
+    size = sum(file.stat().st_size for file in files)
+    return Exported(folder, difference, psnr_full, psnr_small, ranks, size)

@@ -1,0 +1,156 @@
+"""PyTorch modules → ONNX graphs that every supported onnxruntime reads."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from colorcli.training.networks.base import Part
+from colorcli.training.objectives import Objective
+
+OPSET = 18
+IR_VERSION = 10
+HALVE_FROM = 64
+"""Weights with fewer values stay float32: they are biases, and weigh nothing."""
+
+
+class Decoded(nn.Module):
+    """A part followed by the objective's decoding, so that its graph gives ab."""
+
+    def __init__(self, part: nn.Module, objective: Objective) -> None:
+        super().__init__()
+        self.part, self.objective = part, objective
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """The part's inputs, and the temperature last where there is one → ab."""
+        if self.objective.temperature is None:
+            return self.objective.decode(self.part(*inputs))
+        return self.objective.decode(self.part(*inputs[:-1]), inputs[-1])
+
+
+def example_inputs(parts: dict[str, Part], size: int) -> dict[str, Tensor]:
+    """One tensor for each name that the parts read, made by running them on a ramp of L."""
+    ramp = torch.linspace(0, 100, size)[None, None, :, None].expand(1, 1, size, size).contiguous()
+    values = {"L": ramp}
+    for part in parts.values():
+        if part.output == "ab":
+            continue
+        feeds = [_view(values[name], part, name) for name in part.inputs]
+        values[part.output] = part.module(*feeds)
+    return values
+
+
+def _view(value: Tensor, part: Part, name: str) -> Tensor:
+    if name == "L" and part.size:
+        return nn.functional.interpolate(value, (part.size, part.size), mode="bilinear")
+    return value
+
+
+def to_onnx(
+    module: nn.Module, names: tuple[str, ...], examples: list[Tensor], output: str
+) -> onnx.ModelProto:
+    """Export a module with its weights inside, and dynamic N, H and W (of `L_global` only N).
+
+    Args:
+        module: in evaluation mode.
+        names: of its inputs.
+        examples: one tensor for each.
+        output: name of its output.
+    """
+    shapes = []
+    for name, example in zip(names, examples, strict=True):
+        # The global view has one size; named H and W like L, it would have to be as large as L.
+        if name in ("global_features", "L_global", "temperature") or example.ndim < 4:
+            dims = {0: torch.export.Dim("N")} if example.ndim else {}
+        else:
+            dims = {
+                0: torch.export.Dim("N"),
+                2: torch.export.Dim.AUTO,
+                3: torch.export.Dim.AUTO,
+            }
+        shapes.append(dims)
+    # The exporter warns of torchvision's operators, which no network here has.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module,
+            tuple(examples),
+            dynamo=True,
+            input_names=list(names),
+            output_names=[output],
+            dynamic_shapes=(tuple(shapes),) if _variadic(module) else tuple(shapes),
+            opset_version=OPSET,
+            external_data=False,
+            verbose=False,
+        )
+    assert program is not None
+    model: onnx.ModelProto = program.model_proto
+    model.ir_version = IR_VERSION
+    _name_dimensions(model)
+    return model
+
+
+def _name_dimensions(model: onnx.ModelProto) -> None:
+    """Call the dynamic dimensions what everybody calls them."""
+    del model.graph.value_info[:]
+    for value, spatial in (
+        *((node, ("H", "W")) for node in model.graph.input),
+        *((node, ("H_out", "W_out")) for node in model.graph.output),
+    ):
+        dims = value.type.tensor_type.shape.dim
+        for dim, name in zip(dims, ("N", "C", *spatial), strict=False):
+            if dim.WhichOneof("value") == "dim_param":
+                dim.dim_param = name
+
+
+def _variadic(module: nn.Module) -> bool:
+    return isinstance(module, Decoded)
+
+
+def halved(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph with its weights stored as float16 and cast back when it is loaded.
+
+    onnxruntime folds the casts into constants, so that only the file is smaller.
+    """
+    small = onnx.ModelProto()
+    small.CopyFrom(model)
+    casts = []
+    for tensor in small.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT:
+            continue
+        values = numpy_helper.to_array(tensor)
+        if values.size < HALVE_FROM:
+            continue
+        stored = f"{tensor.name}.half"
+        casts.append(helper.make_node("Cast", [stored], [tensor.name], to=TensorProto.FLOAT))
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), stored))
+    nodes = [*casts, *small.graph.node]
+    del small.graph.node[:]
+    small.graph.node.extend(nodes)
+    return small
+
+
+def describe_graph(model: onnx.ModelProto, properties: dict[str, str]) -> None:
+    """Write who made the graph, and what it means, into its metadata."""
+    model.producer_name = "colorize"
+    model.producer_version = ""
+    model.doc_string = ""
+    del model.metadata_props[:]
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    helper.set_model_props(model, properties)
+
+
+def save(model: onnx.ModelProto, path: Path) -> None:
+    """Check and write a graph."""
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())

@@ -1,0 +1,255 @@
+"""A model folder's graphs a second time, with 8-bit weights and activations.
+
+Static quantisation (Jacob et al. 2018) in onnxruntime's QDQ form: weights int8, symmetric, one
+scale a channel; activations uint8, ranges found by running calibration photos. Fused at loading
+into integer convolutions. Dynamic quantisation, which needs no photos, is slower than fp32.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, numpy_helper
+from onnxruntime import quantization as ort_quantization
+
+from colorcli import metrics
+from colorcli.collection import Item, decode_rgb, spread
+from colorcli.colorizer import Colorizer, FloatL
+from colorcli.errors import PhotoError, UsageError
+from colorcli.files import write_whole
+from colorcli.lab import clamp_to_gamut, lab_to_rgb, rgb_to_lab
+from colorcli.model import Model
+from colorcli.precision import PrecisionSpec
+from colorcli.spec import ModelSpec
+from colorcli.training.graphs import save
+
+CALIBRATION = 192
+VALIDATION = 200
+
+_OPERATORS = ["Conv", "Relu", "Add", "Resize", "Gemm", "MatMul", "Concat", "MaxPool"]
+
+Feeds = dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """What a quantisation did.
+
+    Attributes:
+        spec: what it costs.
+        bytes: size of the int8 graphs.
+        calibrated_on: photos that the ranges were found on.
+        measured_on: photos that the cost was measured on.
+    """
+
+    spec: PrecisionSpec
+    bytes: int
+    calibrated_on: int
+    measured_on: int
+
+
+def quantize(
+    folder: Path,
+    calibration: Sequence[Item],
+    validation: Sequence[Item],
+) -> Quantized:
+    """Write `*.int8.onnx` beside a model's graphs, and what they cost into its `model.json`.
+
+    Args:
+        folder: of the model; nothing in it changes but `precisions` and the int8 graphs.
+        calibration: photos of the training split, evenly thinned to `CALIBRATION`.
+        validation: photos of the validation split, evenly thinned to `VALIDATION`.
+
+    Returns:
+        What it costs; whether `--precision auto` takes it follows from that.
+
+    Raises:
+        ModelError: no model folder, or a broken one.
+        PhotoError: too few photos can be read, or the folder cannot be written to.
+        UsageError: scikit-image is not installed.
+    """
+    metrics.scikit_image("color")
+    model = Model.load(str(folder), device="cpu", precision="fp32")
+    spec = model.spec
+    chosen = spread(calibration, CALIBRATION)
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Path(scratch)
+        recorded = _record(model, _lightnesses(chosen, spec), work)
+        for file in folder.iterdir():
+            if file.is_file():
+                shutil.copyfile(file, work / file.name)
+        entries = {}
+        for name, graph in spec.graphs_at("fp32").items():
+            target = work / f"{graph.path.stem}.int8.onnx"
+            _quantize_graph(graph.path, target, recorded[name])
+            entries[name] = {
+                "file": target.name,
+                "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
+            }
+        description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        entry = {"psnr_loss": 0.0, "colour_change": 0.0, "graphs": entries}
+        description["precisions"] = {**description.get("precisions", {}), "int8": entry}
+        (work / "model.json").write_text(json.dumps(description), encoding="utf-8")
+        small = Model.load(str(work), device="cpu", precision="int8")
+        loss, change, measured = _cost(model, small, spread(validation, VALIDATION))
+        entry |= {"psnr_loss": round(loss, 4), "colour_change": round(change, 4)}
+        # The description last, so that it never names graphs that are not there.
+        for values in entries.values():
+            data = (work / values["file"]).read_bytes()
+            write_whole(folder / values["file"], data, replace=True)
+        text = json.dumps(description, indent=2) + "\n"
+        write_whole(folder / "model.json", text.encode(), replace=True)
+    size = sum((folder / values["file"]).stat().st_size for values in entries.values())
+    return Quantized(PrecisionSpec.parse(entry), size, len(recorded["colorization"]), measured)
+
+
+class _Recorded(ort_quantization.CalibrationDataReader):  # type: ignore[misc]
+    """Feeds of a graph, kept on disk: a few hundred feature maps do not fit into memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._count = 0
+        self._waiting: Iterator[int] = iter(())
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, feeds: Feeds) -> None:
+        np.savez(self._folder / f"{self._count}.npz", **feeds)  # type: ignore[arg-type]
+        self._count += 1
+
+    def rewind(self) -> None:
+        self._waiting = iter(range(self._count))
+
+    def get_next(self) -> Feeds | None:
+        index = next(self._waiting, None)
+        if index is None:
+            return None
+        with np.load(self._folder / f"{index}.npz") as file:
+            return {name: file[name] for name in file.files}
+
+
+def _record(
+    model: Model, photos: Iterator[NDArray[np.float32]], folder: Path
+) -> dict[str, _Recorded]:
+    """Run the fp32 model over photos, and keep what each graph is fed."""
+    recorded = {}
+    for name in model.spec.graphs_at("fp32"):
+        (folder / name).mkdir()
+        recorded[name] = _Recorded(folder / name)
+    watched = _Watched(model, recorded)
+    colorizer = Colorizer(watched)
+    for L in photos:
+        colorizer.predict_L(L, size="auto")
+    if not len(recorded["colorization"]):
+        raise PhotoError("no photo to calibrate on can be read")
+    return recorded
+
+
+class _Watched(Model):
+    """A model that keeps what its graphs are fed."""
+
+    def __init__(self, model: Model, recorded: dict[str, _Recorded]) -> None:
+        self.__dict__.update(model.__dict__)
+        self._recorded = recorded
+
+    def _run(self, name: str, feeds: Feeds) -> NDArray[np.float32]:
+        self._recorded[name].add(feeds)
+        return super()._run(name, feeds)
+
+
+def _lightnesses(items: Sequence[Item], spec: ModelSpec) -> Iterator[NDArray[np.float32]]:
+    """L of photos, enlarged to the model's default size where they are smaller."""
+    for item in items:
+        try:
+            rgb = decode_rgb(item.read())
+        except PhotoError:
+            continue
+        L = np.ascontiguousarray(rgb_to_lab(rgb)[..., 0])
+        scale = spec.default_size / max(L.shape)
+        if scale > 1:
+            multiple = spec.multiple
+            L = FloatL(L).L_at(*(round(side * scale / multiple) * multiple for side in L.shape))
+        yield L
+
+
+def _quantize_graph(source: Path, target: Path, recorded: _Recorded) -> None:
+    model = _with_whole_weights(onnx.load(source))
+    plain = target.with_suffix(".plain")
+    onnx.save(model, plain)
+    recorded.rewind()
+    level = logging.getLogger().level
+    logging.getLogger().setLevel(logging.ERROR)  # it recommends what was done already
+    try:
+        ort_quantization.quantize_static(
+            plain,
+            target,
+            recorded,
+            quant_format=ort_quantization.QuantFormat.QDQ,
+            op_types_to_quantize=_OPERATORS,
+            per_channel=True,
+            activation_type=ort_quantization.QuantType.QUInt8,
+            weight_type=ort_quantization.QuantType.QInt8,
+            calibrate_method=ort_quantization.CalibrationMethod.MinMax,
+            nodes_to_exclude=_kept_whole(model),
+        )
+    finally:
+        logging.getLogger().setLevel(level)
+        plain.unlink()
+    small = onnx.load(target)
+    del small.graph.value_info[:]
+    save(small, target)
+
+
+def _with_whole_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The graph with weights that are stored as float16 made float32, their casts removed."""
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    nodes = []
+    for node in model.graph.node:
+        tensor = stored.get(node.input[0]) if node.op_type == "Cast" else None
+        if tensor is None or tensor.data_type != TensorProto.FLOAT16:
+            nodes.append(node)
+            continue
+        values = numpy_helper.to_array(tensor).astype(np.float32)
+        tensor.CopyFrom(numpy_helper.from_array(values, node.output[0]))
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
+
+
+def _kept_whole(model: onnx.ModelProto) -> list[str]:
+    """Names of the nodes that stay fp32: the layer that says ab, where a step would be seen."""
+    for index, node in enumerate(model.graph.node):
+        node.name = node.name or f"{node.op_type}_{index}"
+    if model.graph.output[0].name != "ab":
+        return []
+    convolutions = [node.name for node in model.graph.node if node.op_type == "Conv"]
+    return convolutions[-1:]
+
+
+def _cost(whole: Model, small: Model, items: Sequence[Item]) -> tuple[float, float, int]:
+    """PSNR lost in dB, the mean CIEDE2000 between the two, and how many photos were measured."""
+    losses, changes = [], []
+    for item in items:
+        try:
+            rgb = decode_rgb(item.read())
+        except PhotoError:
+            continue
+        L = np.ascontiguousarray(rgb_to_lab(rgb)[..., 0])
+        made = [clamp_to_gamut(L, Colorizer(model).predict_L(L)) for model in (whole, small)]
+        psnrs = [metrics.psnr(rgb, lab_to_rgb(L, ab)) for ab in made]
+        losses.append(psnrs[0] - psnrs[1])
+        changes.append(metrics.ciede2000(*(np.dstack([L, ab]) for ab in made)))
+    if not losses:
+        raise UsageError("no photo to measure the loss on can be read")
+    return float(np.mean(losses)), float(np.mean(changes)), len(losses)

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+from colorcli.colorizer import Colorizer, FloatL
+from colorcli.errors import ColorizeError, UsageError
+from colorcli.training import faithfulness, reduction
+from colorcli.training.export import PSNR_LOSS, Card, Exported, export, export_single
+from colorcli.training.objectives import Objective
+from colorcli.training.run import Run, load_trained
+
+from . import timm_stand_in
+from .tables import build
+
+CASES: dict[str, dict[str, Any]] = {
+    "fusion": {"network": "fusion"},
+    "fusion --no-global": {"network": "fusion", "global_features": False},
+    "classification": {"network": "fusion", "objective": "classification"},
+    "scenes": {"network": "fusion", "scene_weight": 1 / 300, "global_pool": True},
+    "cnn-mountain": {"network": "cnn-mountain"},
+    "koalarization": {"network": "koalarization", "inception_weights": "none"},
+}
+GRAPHS = {
+    "fusion": {"low_level", "global", "colorization"},
+    "fusion --no-global": {"low_level", "colorization"},
+    "classification": {"low_level", "global", "colorization"},
+    "scenes": {"low_level", "global", "colorization"},
+    "cnn-mountain": {"colorization"},
+    "koalarization": {"global", "colorization"},
+}
+
+
+@pytest.fixture(scope="module")
+def stand_in() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        timm_stand_in.install(patch)
+        yield
+
+
+@pytest.fixture(scope="module")
+def exported(
+    stand_in: None, trained: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], tuple[Run, Exported]]:
+    """Each case exported once: the first with its weights reduced, the others in float32."""
+    made: dict[str, tuple[Run, Exported]] = {}
+
+    def get(case: str) -> tuple[Run, Exported]:
+        if case not in made:
+            run = trained(**CASES[case])
+            folder = tmp_path_factory.mktemp("models") / "tiny"
+            card = Card("tiny", license="CC0-1.0", trained_on="three photos", default_size=64)
+            made[case] = run, export(run, folder, card, reduce=case == "fusion")
+        return made[case]
+
+    return get
+
+
+def network_of(run: Run) -> tuple[Any, Objective]:
+    _, network, objective, _ = load_trained(run)
+    return network, objective
+
+
+def ab_of(network: Any, objective: Objective, L: np.ndarray) -> np.ndarray:
+    """What PyTorch says of L `(H, W)`, its global view made as the command makes it."""
+    inputs = [torch.from_numpy(L)[None, None]]
+    side = network.global_size
+    if side is not None:
+        inputs.append(torch.from_numpy(FloatL(L).L_at(side, side))[None, None])
+    with torch.no_grad():
+        ab: np.ndarray = objective.decode(network(*inputs))[0].permute(1, 2, 0).numpy()
+    return ab
+
+
+def ramp(height: int, width: int) -> np.ndarray:
+    noise = np.random.default_rng(0).uniform(0, 25, (height, width))
+    return (noise + np.linspace(0, 75, width)).astype(np.float32)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_command_runs_what_the_folder_declares(
+    exported: Callable[[str], tuple[Run, Exported]], case: str
+) -> None:
+    run, done = exported(case)
+    assert done.difference <= 1e-4 * 220  # of float32 graphs, against PyTorch
+    L = ramp(72, 120)
+    grid = Colorizer.load(str(done.folder)).predict(FloatL(L), size="full").grid
+    expected = ab_of(*network_of(run), L)
+    assert grid.shape == expected.shape
+    # float16 rounds the weights of the reduced one to 5e-4.
+    assert np.abs(grid - expected).max() <= (0.5 if case == "fusion" else 1e-4 * 220)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_graphs_keep_to_what_old_runtimes_read(
+    exported: Callable[[str], tuple[Run, Exported]], case: str
+) -> None:
+    _, done = exported(case)
+    paths = {path.stem: path for path in done.folder.glob("*.onnx")}
+    assert set(paths) == GRAPHS[case]
+    for path in paths.values():
+        model = onnx.load(path, load_external_data=False)
+        assert model.ir_version <= 10
+        assert max(entry.version for entry in model.opset_import) <= 20
+        kinds = {node.op_type for node in model.graph.node}
+        assert "BatchNormalization" not in kinds
+        assert not any(tensor.external_data for tensor in model.graph.initializer)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_tiles_equal_the_whole(exported: Callable[[str], tuple[Run, Exported]], case: str) -> None:
+    _, done = exported(case)
+    colorizer = Colorizer.load(str(done.folder))
+    photo = FloatL(ramp(333, 290))
+    whole = colorizer.predict(photo, size="full", tile=4096).grid
+    tiled = colorizer.predict(photo, size="full", tile=256).grid
+    assert np.abs(whole - tiled).max() <= 1e-4
+
+
+def test_sizes_are_dynamic(exported: Callable[[str], tuple[Run, Exported]]) -> None:
+    _, done = exported("fusion")
+    colorizer = Colorizer.load(str(done.folder))
+    for shape in ((1, 1), (7, 300), (64, 64), (224, 224), (225, 31)):
+        assert colorizer.predict_L(ramp(*shape), size="full").shape == (*shape, 2)
+    session = onnxruntime.InferenceSession(
+        done.folder / "low_level.onnx", providers=["CPUExecutionProvider"]
+    )
+    batch = session.run(None, {"L": np.zeros((3, 1, 40, 64), np.float32)})[0]
+    assert batch.shape == (3, 31, 5, 8)
+
+
+def test_weights_are_stored_as_float16(
+    exported: Callable[[str], tuple[Run, Exported]],
+) -> None:
+    _, done = exported("fusion")
+    stored = [
+        tensor
+        for path in done.folder.glob("*.onnx")
+        for tensor in onnx.load(path).graph.initializer
+        if int(np.prod(tensor.dims)) >= 1000
+    ]
+    assert stored
+    assert {tensor.data_type for tensor in stored} == {onnx.TensorProto.FLOAT16}
+    assert done.psnr_full - done.psnr < PSNR_LOSS
+
+
+def test_the_description_says_what_was_exported(
+    exported: Callable[[str], tuple[Run, Exported]],
+) -> None:
+    run, done = exported("scenes")
+    values = json.loads((done.folder / "model.json").read_text())
+    network, _ = network_of(run)
+    heads = sum(p.numel() for name, p in network.named_parameters() if name.startswith("scenes."))
+    assert heads
+    everything = sum(p.numel() for p in network.parameters())
+    assert values["network"]["parameters"] == everything - heads
+    assert values["license"] == "CC0-1.0"
+    assert values["input"] == {"multiple": 8, "halo": 64}
+    _, koala = exported("koalarization")
+    graph = json.loads((koala.folder / "model.json").read_text())["graphs"]["global"]
+    assert (graph["reads"], graph["size"]) == ("L", 299)
+
+
+def test_temperature_is_an_input(exported: Callable[[str], tuple[Run, Exported]]) -> None:
+    _, done = exported("classification")
+    colorizer = Colorizer.load(str(done.folder))
+    assert colorizer.model.spec.temperature == pytest.approx(0.38)
+    pale, vivid = (colorizer.predict_L(ramp(64, 64), temperature=t) for t in (1.0, 0.1))
+    assert np.hypot(*vivid.transpose(2, 0, 1)).mean() > np.hypot(*pale.transpose(2, 0, 1)).mean()
+
+
+def test_the_single_file_equals_the_three_graphs(
+    exported: Callable[[str], tuple[Run, Exported]], tmp_path: Path
+) -> None:
+    run, _ = exported("classification")
+    export_single(run, tmp_path / "single.onnx")
+    session = onnxruntime.InferenceSession(
+        tmp_path / "single.onnx", providers=["CPUExecutionProvider"]
+    )
+    assert [node.name for node in session.get_inputs()] == ["L", "L_global", "temperature"]
+    L = ramp(96, 64)
+    feeds = {
+        "L": L[None, None],
+        "L_global": FloatL(L).L_at(224, 224)[None, None],
+        "temperature": np.array(0.38, np.float32),
+    }
+    single = session.run(None, feeds)[0][0].transpose(1, 2, 0)
+    colorizer = Colorizer.load(str(exported("classification")[1].folder))
+    grid = colorizer.predict(FloatL(L), size="full").grid
+    assert np.abs(single - grid).max() <= 1e-3
+
+
+def test_others_folders_are_refused_and_left_alone(
+    trained: Callable[..., Run], tmp_path: Path
+) -> None:
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(UsageError, match="no model"):
+        export(trained(network="cnn-mountain"), tmp_path, Card("x"))
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"config\.json"):
+        export(Run(tmp_path), tmp_path / "model", Card("x"))
+
+
+def test_graphs_that_differ_are_not_shipped(
+    trained: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("colorcli.training.export.largest_difference", lambda *_: 1.0)
+    with pytest.raises(ColorizeError, match="differ"):
+        export(trained(network="cnn-mountain"), tmp_path / "model", Card("x"))
+    assert not (tmp_path / "model").exists()
+
+
+# reduction
+
+
+@pytest.mark.parametrize("global_features", [True, False])
+def test_folding_changes_nothing(global_features: bool) -> None:
+    torch.manual_seed(0)
+    network = build("fusion", width=0.06, global_features=global_features)
+    norms = nn.BatchNorm2d, nn.BatchNorm1d
+    for module in network.modules():
+        if isinstance(module, norms):
+            module.running_mean = torch.randn(module.num_features) * 0.1
+            module.running_var = torch.rand(module.num_features) + 0.5
+    L = torch.rand(1, 1, 224, 224) * 100
+    with torch.no_grad():
+        before = network(L)
+        reduction.fold_batch_norm(network)
+        torch.testing.assert_close(network(L), before, atol=1e-3, rtol=1e-4)
+    assert not any(isinstance(module, norms) for module in network.modules())
+
+
+def test_factorising_is_exact_on_data_of_that_rank() -> None:
+    torch.manual_seed(0)
+    layer = nn.Linear(40, 30)
+    data = torch.randn(200, 5) @ torch.randn(5, 40) + torch.randn(40)
+    network = nn.Sequential(layer)
+    mean, directions = reduction.principal_outputs(network, layer, [(data,)])
+    small = reduction.factorized(layer, mean, directions, 5)
+    with torch.no_grad():
+        torch.testing.assert_close(small(data), layer(data), atol=1e-3, rtol=1e-3)
+        smaller = reduction.factorized(layer, mean, directions, 2)
+        assert (smaller(data) - layer(data)).abs().mean() > 0.1
+
+
+def test_large_layers_are_factorised_within_the_allowed_loss(
+    exported: Callable[[str], tuple[Run, Exported]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from colorcli.training.export import _reduce
+    from colorcli.training.probe import Probe
+
+    monkeypatch.setattr(reduction, "LARGE", 10_000)
+    run, _ = exported("fusion")
+    network, objective = network_of(run)
+    reduction.fold_batch_norm(network)
+    probe = Probe.load(run.folder)
+    before = faithfulness.network_psnr(network, objective, probe)
+    weights = sum(p.numel() for p in network.parameters())
+    ranks = _reduce(network, objective, probe)
+    assert ranks == {"global_.fc1.0": 32}
+    assert sum(p.numel() for p in network.parameters()) < weights
+    assert before - faithfulness.network_psnr(network, objective, probe) < PSNR_LOSS

@@ -1,0 +1,79 @@
+"""int8 graphs are written beside the others, run, and say what they cost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+
+from colorcli.__main__ import main
+from colorcli.bench.conversions import synthetic_gray
+from colorcli.model import Model
+from colorcli.spec import ModelSpec
+
+
+@pytest.fixture(scope="module")
+def quantized(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the shipped model with int8 graphs, made from three photos a split."""
+    place = tmp_path_factory.mktemp("quantized")
+    folder = place / "model"
+    shutil.copytree(model_folder, folder, ignore=shutil.ignore_patterns("*.int8.onnx"))
+    description = json.loads((folder / "model.json").read_text())
+    description.pop("precisions", None)
+    (folder / "model.json").write_text(json.dumps(description | {"default_size": 64}))
+    for split in ("train", "val"):
+        (place / "photos" / split).mkdir(parents=True)
+        for seed in range(3):
+            channels = [synthetic_gray((48, 64), 10 * seed + index) for index in range(3)]
+            cv2.imwrite(str(place / "photos" / split / f"{seed}.png"), np.dstack(channels))
+    (place / "photos" / "train" / "broken.png").write_bytes(b"no photo")
+    before = {path.name: path.read_bytes() for path in folder.glob("*.onnx")}
+    assert main(["quantize", str(folder), "--photos", str(place / "photos")]) == 0
+    assert (
+        before.items() <= {path.name: path.read_bytes() for path in folder.glob("*.onnx")}.items()
+    )
+    return folder
+
+
+def test_its_cost_is_written_beside_it(quantized: Path) -> None:
+    spec = ModelSpec.read(quantized)
+    int8 = spec.precisions["int8"]
+    assert int8.colour_change >= 0
+    assert int8.graphs.keys() == spec.graphs_at("fp32").keys()
+    assert not list(quantized.glob("*.plain"))
+
+
+def test_colours_are_near_those_of_fp32(quantized: Path) -> None:
+    L = np.ascontiguousarray(synthetic_gray((64, 64)) / np.float32(2.55), np.float32)[None, None]
+    view = cv2.resize(L[0, 0], (224, 224))[None, None]
+    made = []
+    for precision in ("fp32", "int8"):
+        model = Model.load(str(quantized), device="cpu", precision=precision)
+        assert model.precision.name == precision
+        made.append(model.ab(model.low_level(L), model.global_features(view)))
+    assert made[0].shape == made[1].shape
+    assert 0 < np.abs(made[0] - made[1]).mean() < 1
+
+
+def test_the_layer_that_says_ab_stays_whole(quantized: Path) -> None:
+    graph = onnx.load(quantized / "colorization.int8.onnx").graph
+    made_by = {name: node for node in graph.node for name in node.output}
+    *others, last = [node for node in graph.node if node.op_type == "Conv"]
+    weights = [made_by[node.input[1]].op_type for node in others if node.input[1] in made_by]
+    assert weights == ["DequantizeLinear"] * len(others)
+    assert last.input[1] not in made_by
+
+
+def test_it_can_be_made_again(quantized: Path) -> None:
+    photos = str(quantized.parent / "photos")
+    assert main(["quantize", str(quantized), "--photos", photos]) == 0
+
+
+def test_photos_of_both_splits_are_needed(quantized: Path) -> None:
+    photos = str(quantized.parent / "photos" / "train" / "0.png")
+    assert main(["quantize", str(quantized), "--photos", photos]) == 2
