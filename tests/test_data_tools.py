@@ -1,0 +1,320 @@
+from __future__ import annotations
+
+import json
+import tarfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from colorcli.cli.ending import run_command_line
+from colorcli.collection import Item, Location, decode_rgb, open_collection
+from colorcli.curation import draw_split, gray_of, random_transform, shares_of
+from colorcli.errors import UsageError
+from colorcli.inspection import alike, inspect, perceptual_hash, truncated
+from colorcli.lab import rgb_to_lab
+
+skimage_data = pytest.importorskip("skimage.data")
+
+
+@pytest.fixture(scope="module")
+def astronaut() -> np.ndarray:
+    return np.ascontiguousarray(skimage_data.astronaut()[::3, ::3])
+
+
+@pytest.fixture(scope="module")
+def coffee() -> np.ndarray:
+    return np.ascontiguousarray(skimage_data.coffee()[::3, ::3])
+
+
+def save(path: Path, rgb: np.ndarray, *options: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), rgb[..., ::-1] if rgb.ndim == 3 else rgb, list(options))
+    return path
+
+
+@pytest.fixture
+def photos(tmp_path: Path, astronaut: np.ndarray, coffee: np.ndarray) -> Path:
+    root = tmp_path / "photos"
+    save(root / "train" / "people" / "astronaut.jpg", astronaut)
+    save(root / "train" / "coffee.png", coffee)
+    save(root / "val" / "people" / "other.png", astronaut[:, ::-1])
+    return root
+
+
+def some_items(count: int) -> list[Item]:
+    return [Item(f"{i}.jpg", "train", "", "", "", Location(Path("x"))) for i in range(count)]
+
+
+def data(capsys: pytest.CaptureFixture[str], *arguments: Any) -> tuple[int, str, str]:
+    status = run_command_line(["data", *map(str, arguments)])
+    return status, *capsys.readouterr()
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+@pytest.mark.parametrize(
+    ("text", "shares"),
+    [("9:1", (0.9, 0.1)), ("95/2.5/2.5", (0.95, 0.025, 0.025)), ("8:1:1", (0.8, 0.1, 0.1))],
+)
+def test_ratios(text: str, shares: tuple[float, ...]) -> None:
+    assert shares_of(text) == pytest.approx(shares)
+
+
+@pytest.mark.parametrize("text", ["9", "a:b", "9:0", "9:-1", "1:1:1:1", "nan:1", "inf:1", ""])
+def test_what_is_no_ratio(text: str) -> None:
+    with pytest.raises(UsageError, match="not a ratio"):
+        shares_of(text)
+
+
+@pytest.mark.parametrize(
+    ("count", "ratio", "counts"),
+    [
+        (750, "9:1", {"train": 675, "val": 75}),
+        (400, "95/2.5/2.5", {"train": 380, "val": 10, "test": 10}),
+        (3, "9:1", {"train": 3}),
+    ],
+)
+def test_counts_are_exact(count: int, ratio: str, counts: dict[str, int]) -> None:
+    assert Counter(draw_split(some_items(count), shares_of(ratio), 0).values()) == counts
+
+
+def test_the_draw_depends_on_the_seed_alone() -> None:
+    items, shares = some_items(100), shares_of("9:1")
+    assert draw_split(items, shares, 4) == draw_split(items[::-1], shares, 4)
+    assert draw_split(items, shares, 4) != draw_split(items, shares, 5)
+
+
+def test_split_writes_a_list_that_the_collection_follows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i in range(40):
+        (tmp_path / f"{i}.jpg").write_bytes(b"x")
+    status, _, err = data(capsys, "split", tmp_path, "--ratio", "95/2.5/2.5", "--seed", 1)
+    assert status == 0
+    assert "38 train" in err
+    assert Counter(item.split for item in open_collection(tmp_path)) == {
+        "train": 38,
+        "val": 1,
+        "test": 1,
+    }
+    assert data(capsys, "split", tmp_path)[0] == 1
+    assert data(capsys, "split", tmp_path, "--force")[0] == 0
+    assert Counter(item.split for item in open_collection(tmp_path))["val"] == 4
+
+
+def test_a_transform_keeps_size_and_colours(astronaut: np.ndarray) -> None:
+    for seed in range(20):
+        made = random_transform(astronaut, np.random.default_rng(seed))
+        assert made.shape == astronaut.shape
+        assert made.dtype == np.uint8
+        assert np.abs(made.mean((0, 1)) - astronaut.mean((0, 1))).max() < 40
+        assert not np.array_equal(made, astronaut)
+
+
+def test_a_transform_of_one_colour_changes_nothing() -> None:
+    plain = np.full((20, 33, 3), (200, 100, 50), np.uint8)
+    assert (random_transform(plain, np.random.default_rng(0)) == plain).all()
+
+
+def test_about_half_the_transforms_are_flipped() -> None:
+    ramp = np.repeat(np.linspace(0, 255, 90).astype(np.uint8)[None, :, None], 60, 0).repeat(3, 2)
+    made = [random_transform(ramp, np.random.default_rng(seed)) for seed in range(200)]
+    flipped = sum(m[:, :20].mean() > m[:, -20:].mean() for m in made)
+    assert 70 < flipped < 130
+
+
+def test_augment_writes_ten_of_each_train_photo(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert data(capsys, "augment", photos, "-o", out)[0] == 0
+    names = files(out)
+    assert len(names) == 10 + 10 + 1
+    assert "train/people/astronaut.jpg" in names
+    assert {f"train/people/astronaut.{i}.jpg" for i in range(1, 10)} < set(names)
+    assert {f"train/coffee.{i}.png" for i in range(1, 10)} < set(names)
+    assert "val/people/other.png" in names
+    original = photos / "train" / "people" / "astronaut.jpg"
+    assert (out / "train" / "people" / "astronaut.jpg").read_bytes() == original.read_bytes()
+    found = Counter((item.split, item.label) for item in open_collection(out))
+    assert found == {("train", "people"): 10, ("train", ""): 10, ("val", "people"): 1}
+
+
+def test_augment_is_the_same_every_time(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        data(capsys, "augment", photos, "-o", tmp_path / name, "--factor", 2, "--seed", seed)
+    one = "train/coffee.1.png"
+    a, b, c = ((tmp_path / name / one).read_bytes() for name in "abc")
+    assert a == b != c
+
+
+def test_augment_overwrites_nothing_and_goes_on(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    (out / "train").mkdir(parents=True)
+    (out / "train" / "coffee.png").write_bytes(b"mine")
+    (photos / "train" / "broken.jpg").write_bytes(b"no photo")
+    status, _, err = data(capsys, "augment", photos, "-o", out, "--factor", 2)
+    assert status == 1
+    assert "2 done, 2 failed" in err
+    assert "broken.jpg" in err
+    assert (out / "train" / "coffee.png").read_bytes() == b"mine"
+    assert (out / "train" / "people" / "astronaut.1.jpg").is_file()
+
+
+def test_augment_unpacks_shards_by_label(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    with tarfile.open(shards / "a.tar", "w") as tar:
+        tar.add(photos / "train" / "coffee.png", "coffee.png")
+    (shards / "index.csv").write_text(
+        "shard,key,split,source,label,terms,width,height\na,coffee,train,s,cups/../x,open,1,1\n"
+    )
+    assert data(capsys, "augment", shards, "-o", tmp_path / "out", "--factor", 2)[0] == 0
+    assert files(tmp_path / "out") == ["train/cups____x/coffee.1.png", "train/cups____x/coffee.png"]
+
+
+def test_two_photos_never_write_one_file(
+    photos: Path, coffee: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(photos / "train" / "coffee.webp", coffee)
+    status, _, err = data(capsys, "gray", photos, "-o", tmp_path / "out")
+    assert status == 2
+    assert "coffee.png" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_gray_copies_have_the_lightness_of_their_photos(
+    photos: Path, coffee: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "black_white"
+    assert data(capsys, "gray", photos, "-o", out)[0] == 0
+    assert files(out) == files(photos)
+    gray = cv2.imread(str(out / "train" / "coffee.png"), cv2.IMREAD_UNCHANGED)
+    assert gray.ndim == 2
+    L = rgb_to_lab(np.repeat(gray[..., None], 3, axis=2))[..., 0]
+    assert np.abs(L - rgb_to_lab(coffee)[..., 0]).max() < 0.6
+    jpeg = cv2.imread(str(out / "train" / "people" / "astronaut.jpg"), cv2.IMREAD_UNCHANGED)
+    assert jpeg.ndim == 2
+
+
+def test_gray_of_gray_is_itself() -> None:
+    ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    assert (gray_of(np.repeat(ramp[..., None], 3, axis=2)) == ramp).all()
+
+
+@pytest.fixture
+def messy(tmp_path: Path, astronaut: np.ndarray, coffee: np.ndarray) -> Path:
+    root = tmp_path / "messy"
+    save(root / "good.png", coffee)
+    save(root / "face.png", astronaut)
+    (root / "copy.png").write_bytes((root / "face.png").read_bytes())
+    small = cv2.resize(astronaut, None, fx=0.8, fy=0.8, interpolation=cv2.INTER_AREA)
+    save(root / "smaller.jpg", small, cv2.IMWRITE_JPEG_QUALITY, 70)
+    camera = skimage_data.camera()[::2, ::2]
+    save(root / "gray.png", camera)
+    moon = skimage_data.moon()[::2, ::2].astype(float)[..., None]
+    save(root / "sepia.png", (moon * (1.0, 0.87, 0.7)).astype(np.uint8))
+    save(root / "tiny.png", skimage_data.chelsea()[:100, 200:420])
+    whole = cv2.imencode(".jpg", skimage_data.rocket()[::2, ::2, ::-1])[1].tobytes()
+    (root / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (root / "text.jpg").write_bytes(b"no photo")
+    return root
+
+
+def test_check_finds_what_is_wrong_and_nothing_else(
+    messy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = data(capsys, "check", messy, "--json")
+    assert status == 0
+    found = json.loads(out)
+    assert found["photos"] == 9
+    for kind, names in (
+        ("corrupt", ["cut.jpg", "text.jpg"]),
+        ("tiny", ["tiny.png"]),
+        ("gray", ["gray.png"]),
+        ("toned", ["sepia.png"]),
+    ):
+        assert [key for key, _ in found[kind]] == names
+    assert found["duplicates"] == [["copy.png", "face.png"]]
+    assert found["similar"] == [["copy.png", "smaller.jpg"]]
+    assert "2 corrupt" in err
+
+
+def test_check_in_words_and_strictly(messy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = data(capsys, "check", messy, "--strict")
+    assert status == 1
+    assert "duplicate\tcopy.png\tface.png\n" in out
+    assert "tiny\ttiny.png\t100\n" in out
+
+
+def test_sound_photos_pass_strictly(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = data(capsys, "check", photos, "--strict")
+    assert (status, out) == (0, "")
+
+
+def test_progress_of_an_inspection(photos: Path) -> None:
+    done: list[int] = []
+    inspect(open_collection(photos), progress=done.append)
+    assert done == [1, 2, 3]
+
+
+def test_the_perceptual_hash_survives_what_files_go_through(
+    astronaut: np.ndarray, coffee: np.ndarray
+) -> None:
+    def bits(a: int | None, b: int | None) -> int:
+        assert a is not None
+        assert b is not None
+        return (a ^ b).bit_count()
+
+    original = perceptual_hash(astronaut)
+    small = cv2.resize(astronaut, (90, 90), interpolation=cv2.INTER_AREA)
+    jpeg = decode_rgb(cv2.imencode(".jpg", astronaut[..., ::-1], [1, 40])[1].tobytes())
+    assert bits(original, perceptual_hash(small)) <= 3
+    assert bits(original, perceptual_hash(jpeg)) <= 3
+    assert bits(original, perceptual_hash(coffee)) > 12
+    assert perceptual_hash(np.full((50, 50, 3), 90, np.uint8)) is None
+
+
+def test_alike_finds_every_pair_within_its_distance() -> None:
+    random = np.random.default_rng(0)
+    base = [int(value) for value in random.integers(0, 2**63, 40)]
+    near = [value ^ (1 << 3) ^ (1 << 30) ^ (1 << 61) for value in base]
+    hashes = [(f"a{i}", value) for i, value in enumerate(base)]
+    hashes += [(f"b{i}", value) for i, value in enumerate(near)]
+    assert alike(hashes, 3) == [[f"a{i}", f"b{i}"] for i in range(40)]
+    assert alike(hashes, 2) == []
+
+
+def test_alike_joins_chains_and_refuses_what_it_cannot_find() -> None:
+    assert alike([("a", 0), ("b", 0b11), ("c", 0b1111)], 2) == [["a", "b", "c"]]
+    with pytest.raises(ValueError, match="distance 4"):
+        alike([], 4)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_truncation_is_seen(suffix: str, astronaut: np.ndarray) -> None:
+    whole = cv2.imencode(suffix, astronaut)[1].tobytes()
+    assert not truncated(whole)
+    assert not truncated(whole + b"\0" * 20)
+    assert truncated(whole[:-40])
+    assert truncated(whole[: len(whole) // 2])
+
+
+def test_a_preview_inside_a_jpeg_is_not_its_end(astronaut: np.ndarray) -> None:
+    whole = cv2.imencode(".jpg", astronaut)[1].tobytes()
+    preview = cv2.imencode(".jpg", astronaut[::20, ::20])[1].tobytes()
+    block = b"\xff\xe1" + (len(preview) + 2).to_bytes(2, "big") + preview
+    assert not truncated(whole[:2] + block + whole[2:])
+    assert truncated(whole[:2] + block + whole[2 : len(whole) // 2])
