@@ -1,0 +1,84 @@
+"""What a figure was measured with: without it, no figure means anything."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import Any
+
+from colorcli.model import Model
+from colorcli.processor import notable_flags
+from colorcli.providers import CPU, cpu_name
+
+_PACKAGES = ("colorize-cli", "onnxruntime-gpu", "onnxruntime", "opencv-python", "numpy")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One model on one device.
+
+    Attributes:
+        model: name and version.
+        network: architecture, width and parameters, as the model states them.
+        device: its name.
+        provider: the execution provider that the sessions really run on.
+        precision: of the arithmetic: `fp32` or `int8`.
+        threads: of the CPU.
+        cpu: name, and the flags that matter to arithmetic.
+        system: operating system and Python.
+        versions: of the packages that do the work.
+    """
+
+    model: str
+    network: str
+    device: str
+    provider: str
+    precision: str
+    threads: int
+    cpu: str
+    system: str
+    versions: dict[str, str]
+
+    @classmethod
+    def of(cls, model: Model, threads: int | None) -> Environment:
+        """The environment of a loaded model.
+
+        Args:
+            model: as loaded.
+            threads: as given to `Model.load`.
+        """
+        network = ", ".join(f"{key} {value}" for key, value in model.spec.network.items())
+        cores = os.cpu_count() or 1
+        flags = " ".join(notable_flags())
+        return cls(
+            model=f"{model.spec.name} {model.spec.version}",
+            network=network,
+            device=model.device,
+            provider=model.provider,
+            precision=model.precision.name,
+            threads=threads or cores,
+            cpu=f"{cpu_name()}, {cores} cores{', ' + flags if flags else ''}",
+            system=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+            versions=_versions(),
+        )
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the sessions run on something other than the CPU."""
+        return self.provider != CPU
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

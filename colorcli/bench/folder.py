@@ -1,0 +1,105 @@
+"""A folder of photos, timed: photos a second, files and all."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from colorcli.batch.engine import Engine
+from colorcli.batch.plan import make_plan
+from colorcli.batch.run import Batch
+from colorcli.batch.stages import Settings
+from colorcli.bench.environment import Environment
+from colorcli.bench.peak import PeakMemory
+from colorcli.colorizer import Size
+from colorcli.errors import PhotoError
+
+_WARM_UP = 4
+
+
+@dataclass(frozen=True)
+class FolderFigures:
+    """How fast a folder of photos is coloured, from file to file.
+
+    Attributes:
+        photos: coloured.
+        failed: that could not be.
+        pixels: of all that were coloured.
+        seconds: from the first photo's reading to the last one's writing; the model is loaded.
+        size: the long side that the network sees at most, `full` or `auto`.
+        peak_memory: bytes, or None where the system does not say.
+        environment: of the model.
+    """
+
+    photos: int
+    failed: int
+    pixels: int
+    seconds: float
+    size: Size
+    peak_memory: int | None
+    environment: Environment
+
+    @property
+    def photos_per_second(self) -> float:
+        """The figure."""
+        return self.photos / self.seconds
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**asdict(self), "photos_per_second": self.photos_per_second}
+
+
+def measure_folder(
+    folder: Path,
+    engine: Engine,
+    *,
+    size: Size = "auto",
+    tile: int | None = None,
+    threads: int | None = None,
+    total: Callable[[int], None] = lambda _count: None,
+    tick: Callable[[], None] = lambda: None,
+) -> FolderFigures:
+    """Colour a folder into a temporary one, as the command itself does, and throw that away.
+
+    Args:
+        folder: of photos, with its subfolders.
+        engine: gives the colorizer.
+        size: as in `Colorizer.predict`.
+        tile: as in `Colorizer.predict`.
+        threads: what the model is loaded with, for the record.
+        total: told the number of photos.
+        tick: called after each.
+
+    Raises:
+        PhotoError: no photo of the folder could be coloured.
+        ModelError: the model cannot be loaded.
+        DeviceError: the device asked for by name cannot be used.
+    """
+    environment = Environment.of(engine.colorizer().model, threads)
+    settings = Settings(size=size, tile=tile)
+    with tempfile.TemporaryDirectory() as scratch:
+        plan = make_plan([str(folder)], output=f"{scratch}/warm-up/")
+        jobs = [job for job in plan if job.is_work]
+        for _ in Batch(jobs[:_WARM_UP], settings, engine):
+            pass
+        jobs = [job for job in make_plan([str(folder)], output=f"{scratch}/photos/") if job.is_work]
+        total(len(jobs))
+        done = failed = pixels = 0
+        peak = PeakMemory()
+        began = perf_counter()
+        for outcome in Batch(jobs, settings, engine):
+            if outcome.status == "done":
+                done += 1
+                pixels += (outcome.width or 0) * (outcome.height or 0)
+            else:
+                failed += 1
+            tick()
+        seconds = perf_counter() - began
+        memory = peak.bytes()
+    if not done:
+        raise PhotoError(f"{folder}: no photo in it could be coloured")
+    return FolderFigures(done, failed, pixels, seconds, size, memory, environment)
