@@ -1,0 +1,52 @@
+"""`colorize`, and `python -m colorcli`."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import threading
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: what follows the command's name; None: those of this process.
+
+    Returns:
+        The exit status: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted.
+    """
+    # OpenCV writes its own lines on standard error for files it cannot read; ours says it.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name that the terminal's encoding lacks is escaped, not an error.
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+    try:
+        from colorcli.cli.ending import run_command_line
+
+        status = run_command_line(arguments)
+    except KeyboardInterrupt:  # while the command line itself was being imported
+        status = 130
+    if arguments is None and threading.active_count() > 1:
+        # Work that was given up is still in onnxruntime or in a decoder. Tearing the interpreter
+        # down under it may crash; it has nothing left to lose.
+        _flush()
+        os._exit(status)
+    return status
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            pass
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,25 @@
+"""The command line: one file per command. Parses, prints, exits; knows no pixels.
+
+A command named `bench` is the function `bench` (or the `typer.Typer` of that name, if it has
+commands of its own) in `colorcli/cli/bench.py`. To add one, write that file and add a line to
+`COMMANDS`. Modules are imported only when their command is called: heavy imports may stand at
+their top, but those of an optional extra belong inside the function, with a tip that names it.
+"""
+
+from __future__ import annotations
+
+COMMANDS: dict[str, str] = {
+    "models": "List the models that can be used.",
+    "doctor": "Show what colorize would run on here, and what is wrong.",
+    "bench": "Time conversions, beside the paper's own figures.",
+    "evaluate": "Measure a model on colour photos, beside gray and the constant mean.",
+    "compare": "Compare models: metrics, speed, a sheet and a page with sliders.",
+    "train": "Train a network on colour photos.",
+    "epochs": "Lay photos side by side as a run coloured them after more and more training.",
+    "export": "Turn a trained run into a model folder.",
+    "quantize": "Write 8-bit graphs beside a model, and measure their cost.",
+    "data": "Split, augment, gray and check photos to train on.",
+}
+"""Command → the line in `colorize --help`."""
+
+__all__ = ["COMMANDS"]

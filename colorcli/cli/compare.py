@@ -1,0 +1,161 @@
+"""`colorize compare`: several models beside each other on the same photos."""
+
+from __future__ import annotations
+
+import json as json_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from colorcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from colorcli.collection import Item
+    from colorcli.comparison import Comparison
+    from colorcli.spec import ModelSpec
+
+_SHEET, _PAGE = "sheet.png", "index.html"
+
+
+def compare(
+    models_and_photos: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODELS... PHOTOS",
+            help="Names or folders of models, then photos: a folder tree, tar shards, one photo.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for sheet.png and index.html.")
+    ] = Path("comparison"),
+    split: Annotated[
+        str | None,
+        typer.Option(help="train, val, …, or all.", show_default="val if there is one, else all"),
+    ] = None,
+    size: Annotated[
+        str, typer.Option(help="The long side the networks see: auto, full or a number.")
+    ] = "auto",
+    limit: Annotated[
+        int, typer.Option(min=1, help="Measure at most so many photos, evenly spread.")
+    ] = 200,
+    pictures: Annotated[
+        int, typer.Option(min=1, help="Photos on the sheet and the page, evenly spread.")
+    ] = 12,
+    truth: Annotated[
+        bool,
+        typer.Option(help="--no-truth: tinted photos, whose colours are none to compare with."),
+    ] = True,
+    vividness: Annotated[
+        float | None, typer.Option(help="Of models that have one; 1 is their own.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
+    force: Annotated[bool, typer.Option("--force", help="Replace the sheet and the page.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> None:
+    """Compare models: metrics where the photos have colour, speed, size, and pictures.
+
+    Writes a contact sheet gray | models | true, and a page with before/after sliders that needs
+    nothing but a browser.
+    """
+    from colorcli.cli import measuring
+    from colorcli.collection import spread
+    from colorcli.comparison import compare as run
+    from colorcli.comparison import contact_sheet, encode_png
+    from colorcli.evaluation import mean_colour
+    from colorcli.files import write_whole
+    from colorcli.slider_page import slider_page
+
+    if len(models_and_photos) < 2:
+        raise UsageError(
+            "compare needs models and photos", tip="for example: colorize compare fusion photos/"
+        )
+    *models, last = models_and_photos
+    measuring.refuse_existing([out / _SHEET, out / _PAGE], force=force)
+    everything, chosen = _choose(Path(last), split)
+    items = spread(chosen, limit)
+    training = [item for item in everything if item.split == "train"]
+
+    specs, predictors = {}, {}
+    for model in models:
+        loaded, predict = measuring.load(model, device=device, size=size, vividness=vividness)
+        # Two folders may hold models of one name: runs of one training, say.
+        name = (
+            model
+            if loaded.spec.folder.resolve().name in specs
+            else loaded.spec.folder.resolve().name
+        )
+        specs[name], predictors[name] = loaded.spec, predict
+    result = run(
+        predictors,
+        items,
+        pictures=pictures,
+        truth=truth,
+        mean_ab=mean_colour(training or items) if truth else None,
+    )
+
+    rows = _table(result, specs)
+    write_whole(out / _SHEET, encode_png(contact_sheet(result.titles, result.shown)), replace=force)
+    page = slider_page(
+        result.titles, result.shown, heading=f"{' · '.join(specs)} on {last}", table=rows
+    )
+    write_whole(out / _PAGE, page.encode(), replace=force)
+    measuring.say_failures(result.failed)
+    if json:
+        print(json_module.dumps(_as_json(result, specs, out), indent=2))
+    else:
+        caption = measuring.originals_of(result.report) if result.report else "no colour known"
+        measuring.print_table(rows, caption)
+        print(f"{out / _SHEET}\n{out / _PAGE}")
+    if result.failed:
+        raise typer.Exit(1)
+
+
+def _choose(photos: Path, split: str | None) -> tuple[list[Item], list[Item]]:
+    """All photos, and those to compare on."""
+    from colorcli.collection import open_collection, select
+
+    # Nothing is drawn by lot here: photos without a given split are all "train".
+    items = open_collection(photos, validation=0 if split is None else 0.1)
+    if split is None:
+        split = "val" if any(item.split == "val" for item in items) else "all"
+    return items, select(items, split, photos)
+
+
+def _table(result: Comparison, specs: dict[str, ModelSpec]) -> list[list[str]]:
+    from colorcli.cli import measuring
+
+    scores = result.report.scores if result.report else {}
+    names = list(scores) or list(specs)
+    rows = measuring.table_of(scores) if scores else [["", *names]]
+
+    def row(title: str, values: dict[str, str]) -> list[str]:
+        return [title, *(values.get(name, "") for name in names)]
+
+    speeds = {name: f"{speed:.2f}" for name, speed in result.megapixels_per_second.items()}
+    parameters = {name: spec.network.get("parameters") for name, spec in specs.items()}
+    rows.append(row("speed, Mpx/s", speeds))
+    rows.append(row("size, MB", {name: f"{spec.bytes / 1e6:.1f}" for name, spec in specs.items()}))
+    rows.append(
+        row("parameters, M", {k: f"{n / 1e6:.1f}" for k, n in parameters.items() if n is not None})
+    )
+    return rows
+
+
+def _as_json(result: Comparison, specs: dict[str, ModelSpec], out: Path) -> dict[str, Any]:
+    return {
+        "models": {
+            name: {
+                "folder": str(spec.folder),
+                "bytes": spec.bytes,
+                "parameters": spec.network.get("parameters"),
+                "megapixels_per_second": result.megapixels_per_second[name],
+            }
+            for name, spec in specs.items()
+        },
+        "report": result.report.as_dict() if result.report else None,
+        "failed": result.failed,
+        "sheet": str(out / _SHEET),
+        "page": str(out / _PAGE),
+    }

@@ -1,0 +1,105 @@
+"""How a command ends: each error one line, a tip, and its exit status; never a bare traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from colorcli.cli import messages
+from colorcli.errors import ColorizeError
+
+INTERRUPTED = 130
+
+# What a whole command cannot do without; anything else is asked for where it is used.
+_EXTRAS = {
+    "matplotlib": "train",
+    "onnx": "train",
+    "onnxscript": "train",
+    "torch": "train",
+}
+
+
+def run_command_line(arguments: Sequence[str] | None) -> int:
+    """Runs the command line, and turns what it raises into words and a status."""
+    try:
+        from colorcli.cli.group import command_line
+
+        # Without its standalone mode, typer raises, and returns the status of `typer.Exit`.
+        result: Any = command_line().main(
+            args=arguments if arguments is None else list(arguments),
+            prog_name="colorize",
+            standalone_mode=False,
+        )
+        _flush_output()
+    except ColorizeError as error:
+        if messages.is_debugging():
+            traceback.print_exc()
+        messages.error(str(error), error.tip)
+        return error.exit_status
+    except KeyboardInterrupt:
+        messages.say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        _forget_output()
+        return 1
+    except SystemExit as ending:  # typer's, after shell completion or a broken pipe
+        return ending.code if isinstance(ending.code, int) else 1
+    except Exception as error:
+        return _end_with(error, arguments)
+    return result if isinstance(result, int) else 0
+
+
+def _end_with(error: Exception, arguments: Sequence[str] | None) -> int:
+    # Typer's own errors (in older versions: click's) know how to say themselves.
+    if hasattr(error, "format_message"):
+        message = " ".join(str(error.format_message()).split())
+        if message:  # none where help was shown instead
+            messages.error(_in_our_case(message), f"{_command_of(error)} --help shows how")
+        return int(getattr(error, "exit_code", 2))
+    if type(error).__name__ == "Abort":
+        messages.say("interrupted")
+        return INTERRUPTED
+    if wants_traces(arguments):
+        traceback.print_exc()
+    missing = error.name if isinstance(error, ModuleNotFoundError) and error.name else ""
+    if extra := _EXTRAS.get(missing.partition(".")[0]):
+        messages.error(
+            f"this command needs {missing}, which is not installed",
+            f"pip install 'colorize-cli[{extra}]'",
+        )
+        return 2
+    messages.error(
+        " ".join(f"unforeseen {type(error).__name__}: {error}".split()),
+        "COLORIZE_DEBUG=1 shows the traceback; please report it",
+    )
+    return 1
+
+
+def _in_our_case(message: str) -> str:
+    return message[:1].lower() + message[1:].rstrip(".")
+
+
+def _command_of(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    return "colorize" if context is None else str(context.command_path).strip() or "colorize"
+
+
+def wants_traces(arguments: Sequence[str] | None = None) -> bool:
+    """Whether tracebacks are shown: `COLORIZE_DEBUG` is set, or `--verbose` or `-v` given."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = given[: given.index("--")] if "--" in given else given
+    return messages.is_debugging() or "--verbose" in options or "-v" in options
+
+
+def _flush_output() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _forget_output() -> None:
+    """Whoever read our output is gone: the interpreter's last flush must not complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())

@@ -1,0 +1,84 @@
+"""`colorize evaluate`: a model's metrics over photos whose colours are known."""
+
+from __future__ import annotations
+
+import json as json_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_SHEET_PHOTOS = 16
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A model's name, or its folder.")],
+    photos: Annotated[
+        Path, typer.Argument(help="Colour photos: a folder tree, tar shards, or one photo.")
+    ],
+    split: Annotated[str, typer.Option(help="train, val, …, or all.")] = "val",
+    size: Annotated[
+        str, typer.Option(help="The long side the network sees: auto, full or a number.")
+    ] = "auto",
+    crop: Annotated[
+        int | None,
+        typer.Option(min=16, help="Measure centre squares scaled to this side, not whole photos."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many photos, evenly spread.")
+    ] = None,
+    vividness: Annotated[
+        float | None, typer.Option(help="Of a model that has one; 1 is its own.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the split, where none is given.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
+    by_source: Annotated[
+        bool, typer.Option("--by-source", help="With --json: the scores of each source too.")
+    ] = False,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Write a contact sheet gray | model | true: a PNG.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the sheet.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> None:
+    """Measure a model beside two baselines: gray, and the constant mean colour.
+
+    The constant is the mean colour of the train split, or of the photos measured where there is
+    none. Needs scikit-image: pip install 'colorize-cli[evaluate]'.
+    """
+    from colorcli import metrics
+    from colorcli.cli import measuring
+    from colorcli.collection import open_collection, select, spread
+    from colorcli.evaluation import evaluate as measure
+    from colorcli.evaluation import mean_colour
+
+    metrics.scikit_image("metrics")
+    measuring.refuse_existing([sheet] if sheet else [], force=force)
+    everything = open_collection(photos, seed=seed)
+    items = spread(select(everything, split, photos), limit)
+    training = [item for item in everything if item.split == "train"]
+    loaded, predict = measuring.load(model, device=device, size=size, vividness=vividness)
+    name = loaded.spec.folder.resolve().name
+    with measuring.progress_bar(len(items)) as progress:
+        report = measure(
+            {name: predict},
+            items,
+            mean_ab=mean_colour(training or items),
+            crop=crop,
+            by_source=by_source,
+            progress=progress,
+        )
+    measuring.say_failures(report.failed)
+    if sheet is not None:
+        from colorcli.comparison import contact_sheet, encode_png, show
+        from colorcli.files import write_whole
+
+        titles, shown, _ = show({name: predict}, spread(items, _SHEET_PHOTOS))
+        write_whole(sheet, encode_png(contact_sheet(titles, shown)), replace=force)
+    if json:
+        print(json_module.dumps({"model": name, "split": split, **report.as_dict()}, indent=2))
+    else:
+        rows = measuring.table_of(report.scores)
+        measuring.print_table(rows, measuring.originals_of(report))
+    if report.failed:
+        raise typer.Exit(1)

@@ -1,0 +1,54 @@
+"""`colorize export`: a trained run → a model folder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a run of `colorize train`.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Model folder, or file with --single-file.")
+    ],
+    name: Annotated[str, typer.Option(help="Name of the model; the folder's by default.")] = "",
+    version: Annotated[str, typer.Option(help="Version of the weights.")] = "1",
+    license_: Annotated[str, typer.Option("--license", help="Of the weights.")] = "unstated",
+    description: Annotated[str, typer.Option(help="One line.")] = "",
+    trained_on: Annotated[str, typer.Option(help="The photos, one line.")] = "unstated",
+    default_size: Annotated[
+        int, typer.Option(min=8, help="Long side the network sees at --size auto.")
+    ] = 320,
+    reduce: Annotated[
+        bool,
+        typer.Option("--reduce/--no-reduce", help="Factorise large layers, store float16."),
+    ] = True,
+    single_file: Annotated[
+        bool, typer.Option("--single-file", help="One graph for other runtimes.")
+    ] = False,
+) -> None:
+    """Export a run to ONNX, checked against PyTorch on the run's own photos."""
+    from colorcli.training.export import Card, export_single
+    from colorcli.training.export import export as export_run
+    from colorcli.training.run import Run
+
+    if single_file:
+        export_single(Run(run), output)
+        print(output)
+        return
+    card = Card(
+        name or output.resolve().name, version, license_, description, trained_on, default_size
+    )
+    done = export_run(Run(run), output, card, reduce=reduce)
+    ranks = ", ".join(f"{layer} to rank {rank}" for layer, rank in done.ranks.items())
+    print(f"against PyTorch: |Δab| ≤ {done.difference:.2g}", file=sys.stderr)
+    print(
+        f"PSNR on validation views: {done.psnr_full:.3f} dB in float32, {done.psnr:.3f} dB as "
+        f"written ({done.psnr - done.psnr_full:+.3f} dB)",
+        file=sys.stderr,
+    )
+    print(f"factorised: {ranks or 'nothing'}; {done.bytes / 1e6:.1f} MB", file=sys.stderr)
+    print(done.folder)

@@ -1,0 +1,129 @@
+"""`colorize` itself: the main job where no command is named, and the commands of `COMMANDS`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from colorcli.cli import COMMANDS
+from colorcli.cli.plain import read_plainly
+
+if TYPE_CHECKING:
+    # Typer brought its own click with 0.20 or so; before, it used the one installed.
+    Context = Any
+    Command = Any
+
+# Nobody can type this as a command: an empty argument goes to the main job, which refuses it.
+_MAIN_JOB = ""
+
+
+class MainGroup(TyperGroup):
+    """Commands are called by name; anything else is photos for the main job."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Puts the main job's name before what does not begin with a command or own option."""
+        params = self.get_params(ctx)
+        read_plainly(params)
+        own = {name for param in params for name in param.opts}
+        if args and args[0] not in COMMANDS and args[0].partition("=")[0] not in own:
+            args = [_MAIN_JOB, *args]
+        parsed: list[str] = super().parse_args(ctx, args)
+        return parsed
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002
+        """Imports a command, and nothing else."""
+        if cmd_name == _MAIN_JOB:
+            return load_command("colorize", cls=_MainJob)
+        return load_command(cmd_name) if cmd_name in COMMANDS else None
+
+    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002
+        """The commands in the order of `COMMANDS`."""
+        return list(COMMANDS)
+
+    def format_help(self, ctx: Context, formatter: Any) -> None:
+        """The main job with its options, then the commands, none of which is imported."""
+        job = load_command("colorize")
+        page = TyperGroup(
+            name="colorize",
+            help=job.help,
+            params=[*job.params, *self.params],
+            commands={name: TyperCommand(name, help=line) for name, line in COMMANDS.items()},
+            subcommand_metavar="| COMMAND ...",
+            context_settings={"help_option_names": ["-h", "--help"]},
+        )
+        page.format_help(ctx, formatter)
+
+    def shell_complete(self, ctx: Context, incomplete: str) -> list[Any]:
+        """The first word: a command, or an option of the main job (files: the shell's own)."""
+        items = super().shell_complete(ctx, incomplete)
+        if incomplete.startswith("-"):
+            job = load_command("colorize")
+            with job.make_context(_MAIN_JOB, [], parent=ctx, resilient_parsing=True) as job_ctx:
+                items.extend(job.shell_complete(job_ctx, incomplete))
+        return list({item.value: item for item in items}.values())
+
+
+class _PlainCommand(TyperCommand):
+    """A command that starts sooner."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Reads options of plain types without pydantic."""
+        read_plainly(self.get_params(ctx))
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
+
+
+class _MainJob(_PlainCommand):
+    """`colorize photo.jpg --help` shows the same page as `colorize --help`."""
+
+    def format_help(self, ctx: Context, formatter: Any) -> None:
+        ctx.parent.command.format_help(ctx.parent, formatter)
+
+
+def load_command(name: str, cls: type[TyperCommand] = _PlainCommand) -> Any:
+    """The command of `colorcli/cli/NAME.py`."""
+    function = getattr(import_module(f"colorcli.cli.{name}"), name)
+    if isinstance(function, typer.Typer):
+        app = function
+    else:
+        app = typer.Typer(
+            add_completion=False, context_settings={"help_option_names": ["-h", "--help"]}
+        )
+        app.command(name, cls=cls)(function)
+    command: Any = typer.main.get_command(app)
+    command.name = name
+    return command
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from colorcli import __version__
+
+        print(f"colorize {__version__}")
+        raise typer.Exit
+
+
+def command_line() -> Any:
+    """The whole command line, as a click command."""
+    app = typer.Typer(
+        cls=MainGroup,
+        invoke_without_command=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback()
+    def root(
+        ctx: typer.Context,
+        version: bool = typer.Option(  # noqa: ARG001
+            False, "--version", callback=_print_version, is_eager=True, help="Show the version."
+        ),
+    ) -> None:
+        """Colours black-and-white photos."""
+        if ctx.invoked_subcommand is None:
+            print(ctx.get_help())
+            raise typer.Exit(2)
+
+    return typer.main.get_command(app)

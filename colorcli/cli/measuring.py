@@ -1,0 +1,120 @@
+"""What `evaluate` and `compare` share: loading models, the table of metrics, progress."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from colorcli.cli import messages
+from colorcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from colorcli.evaluation import Predict, Report
+    from colorcli.model import Model
+    from colorcli.scores import Scores
+
+_ROWS: tuple[tuple[str, str, str], ...] = (
+    ("PSNR, dB", "psnr", ".2f"),
+    ("SSIM", "ssim", ".4f"),
+    ("AuC, %", "auc", ".2f"),
+    ("AuC rebalanced, %", "auc_rebalanced", ".2f"),
+    ("  unsmoothed, %", "auc_rebalanced_unsmoothed", ".2f"),
+    ("CIEDE2000", "ciede2000", ".2f"),
+    ("colorfulness", "colorfulness", ".1f"),
+    ("  to originals", "colorfulness_ratio", ".2f"),
+    ("mean chroma", "chroma", ".1f"),
+    ("  to originals", "chroma_ratio", ".2f"),
+)
+
+
+def load(name: str, *, device: str, size: str, vividness: float | None) -> tuple[Model, Predict]:
+    """A model, and its L → ab with the options of the command line.
+
+    Args:
+        name: of the model, or its folder.
+        device: `--device`.
+        size: `--size`.
+        vividness: `--vividness`.
+
+    Raises:
+        UsageError: an option is impossible, or impossible for this model.
+        ModelError: there is no such model, or it is broken.
+        DeviceError: the device asked for by name cannot be used.
+    """
+    from colorcli.cli.options import size_of, temperature_for
+    from colorcli.colorizer import Colorizer
+
+    longest = size_of(size)
+    temperature = temperature_for(vividness, name)
+    colorizer = Colorizer.load(name, device=device)
+    if colorizer.model.fallback_reason is not None:
+        messages.note(f"running on the CPU: {colorizer.model.fallback_reason}")
+
+    def predict(L: Any) -> Any:
+        return colorizer.predict_L(L, size=longest, temperature=temperature)
+
+    return colorizer.model, predict
+
+
+def refuse_existing(paths: Iterable[Path], *, force: bool) -> None:
+    """Refuse, before any work, to replace files.
+
+    Raises:
+        UsageError: one of them is there, and `force` is false.
+    """
+    for path in paths:
+        if path.exists() and not force:
+            raise UsageError(f"{path}: exists already", tip="--force replaces it")
+
+
+def say_failures(failed: Sequence[tuple[str, str]]) -> None:
+    """One line for each photo that could not be read."""
+    for key, reason in failed:
+        messages.error(reason if reason.startswith(key) else f"{key}: {reason}")
+
+
+def table_of(scores: Mapping[str, Scores]) -> list[list[str]]:
+    """A header row, then one row for each metric: its name, then one figure a predictor."""
+    rows = [["", *scores]]
+    for title, field, form in _ROWS:
+        rows.append([title, *(format(getattr(each, field), form) for each in scores.values())])
+    return rows
+
+
+def originals_of(report: Report) -> str:
+    """One line on the photos themselves."""
+    return (
+        f"{report.photos} photos, {report.pixels / 1e6:.1f} Mpx; originals: "
+        f"colorfulness {report.colorfulness:.1f}, mean chroma {report.chroma:.1f}; "
+        f"constant mean a {report.mean_ab[0]:.1f}, b {report.mean_ab[1]:.1f}"
+    )
+
+
+def print_table(rows: Sequence[Sequence[str]], caption: str | None = None) -> None:
+    """Print a table on standard output; its first row is the header."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(caption=caption and Text(caption), caption_justify="left")
+    for index, title in enumerate(rows[0]):
+        # A name is never wrapped into its neighbour's column, nor read as rich's markup.
+        table.add_column(Text(title), justify="right" if index else "left", overflow="fold")
+    for row in rows[1:]:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
+
+
+@contextmanager
+def progress_bar(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on the terminal, if there is one, that is told how many photos are done."""
+    if not messages.is_terminal():
+        yield lambda _done: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit="photo", file=sys.stderr, dynamic_ncols=True) as bar:
+        yield lambda done: bar.update(done - bar.n)

@@ -1,0 +1,79 @@
+"""What the command says to people: one line each, on standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+_COLOURS = {"error": "31;1", "warning": "33", "tip": "36", "note": "2"}
+
+# tqdm's way around its own bar, while one is drawn.
+_writer: Callable[[str], None] | None = None
+
+
+def write_through(writer: Callable[[str], None] | None) -> None:
+    """Sends lines through `writer` from now on (a progress bar is in the way); None: as before."""
+    global _writer
+    _writer = writer
+
+
+def say(text: str) -> None:
+    """A plain line."""
+    line = printable(text)
+    if _writer is not None:
+        _writer(line)
+    elif sys.stderr is not None:
+        print(line, file=sys.stderr, flush=True)
+
+
+def error(text: str, tip: str | None = None) -> None:
+    """What went wrong, and the next step."""
+    _say_as("error", text)
+    if tip:
+        _say_as("tip", tip)
+
+
+def warning(text: str) -> None:
+    """What was noticed, and stopped nothing."""
+    _say_as("warning", text)
+
+
+def note(text: str) -> None:
+    """What is good to know."""
+    _say_as("note", text)
+
+
+def printable(text: str) -> str:
+    """`text` without what would move the cursor: file names may hold anything."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _say_as(kind: str, text: str) -> None:
+    line = f"{kind}: {printable(text)}"
+    if not uses_colour():
+        say(line)
+        return
+    label = f"\x1b[{_COLOURS[kind]}m{kind}:\x1b[0m"
+    line = label + line.removeprefix(f"{kind}:")
+    if _writer is not None:
+        _writer(line)
+    else:
+        print(line, file=sys.stderr, flush=True)
+
+
+def uses_colour() -> bool:
+    """Whether standard error is a terminal that wants colour (https://no-color.org)."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return is_terminal()
+
+
+def is_terminal() -> bool:
+    """Whether standard error is a terminal."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def is_debugging() -> bool:
+    """Whether `COLORIZE_DEBUG` asks for tracebacks, whatever the command."""
+    return bool(os.environ.get("COLORIZE_DEBUG"))

@@ -1,0 +1,81 @@
+"""The words of the command line, turned into values."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+from colorcli.errors import UsageError
+
+_UNITS = {"k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
+
+
+def size_of(text: str) -> int | Literal["auto", "full"]:
+    """`--size auto|full|N`.
+
+    Raises:
+        UsageError: none of these.
+    """
+    if text == "auto":
+        return "auto"
+    if text == "full":
+        return "full"
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise UsageError(f"--size {text}: not a size", tip="auto, full, or a number of pixels")
+
+
+def threads_of(count: int | None) -> int | None:
+    """`--threads N`, bounded: each takes memory, and more than a few a core only slow it down.
+
+    Raises:
+        UsageError: above 64 and above four for each core.
+    """
+    most = max(64, 4 * (os.cpu_count() or 1))
+    if count is not None and count > most:
+        raise UsageError(
+            f"--threads {count}: at most {most} on this machine",
+            tip="leave it out: the default is the number of cores",
+        )
+    return count
+
+
+def amount_of(text: str, option: str) -> int:
+    """A number that may end in k, M or G: `500M` is 500 million.
+
+    Raises:
+        UsageError: not such a number, or none above 0.
+    """
+    factor = _UNITS.get(text[-1:].lower(), 1)
+    digits = text[:-1] if factor > 1 else text
+    try:
+        value = round(float(digits) * factor)
+    except (ValueError, OverflowError):
+        value = 0
+    if value < 1:
+        raise UsageError(f"{option} {text}: not a number above 0", tip=f"for example {option} 500M")
+    return value
+
+
+def temperature_for(vividness: float | None, model: str) -> float | None:
+    """The temperature that `--vividness` means for a model: its own one divided by it.
+
+    Raises:
+        UsageError: the model predicts no distribution, or the value is not above 0.
+        ModelError: there is no such model.
+    """
+    if vividness is None:
+        return None
+    if not vividness > 0:
+        raise UsageError(
+            f"--vividness {vividness:g}: it must be above 0", tip="1 is the model's own"
+        )
+    from colorcli.spec import ModelSpec, find_model
+
+    own = ModelSpec.read(find_model(model)).temperature
+    if own is None:
+        raise UsageError(
+            f"--vividness: the model {model} has one answer for each photo",
+            tip="`colorize models` shows which models have a vividness",
+        )
+    return own / vividness

@@ -1,0 +1,51 @@
+"""`colorize quantize`: 8-bit graphs beside a model's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from colorcli.cli import messages
+from colorcli.errors import UsageError
+
+
+def quantize(
+    model: Annotated[str, typer.Argument(help="A model's name or folder.")],
+    photos: Annotated[
+        Path, typer.Option(help="Colour photos with a train and a val split: tree or tar shards.")
+    ],
+    seed: Annotated[int, typer.Option(help="Of the split, where none is given.")] = 0,
+) -> None:
+    """Write a model's graphs a second time with 8-bit arithmetic, and measure what that costs.
+
+    Ranges are found on training photos, the cost on validation photos. `--precision auto` takes
+    int8 on CPUs that gain by it, if the cost is within its bounds. Needs
+    pip install 'colorize-cli[train,evaluate]'.
+    """
+    try:
+        from colorcli.training.quantization import quantize as run
+    except ImportError as error:
+        raise UsageError(
+            f"quantize needs a package that is not installed: {error.name}",
+            tip="pip install 'colorize-cli[train,evaluate]'",
+        ) from None
+    from colorcli.collection import open_collection, select
+    from colorcli.precision import COLOUR_CHANGE, PSNR_LOSS
+    from colorcli.spec import find_model
+
+    folder = find_model(model)
+    everything = open_collection(photos, seed=seed)
+    done = run(folder, select(everything, "train", photos), select(everything, "val", photos))
+    cost = done.spec
+    messages.say(
+        f"int8: {done.bytes / 1e6:.1f} MB; PSNR {-cost.psnr_loss:+.3f} dB, CIEDE2000 between the "
+        f"two {cost.colour_change:.2f}, on {done.measured_on} validation photos; calibrated on "
+        f"{done.calibrated_on} training photos"
+    )
+    within = "takes" if cost.holds else "leaves"
+    messages.say(
+        f"--precision auto {within} it: the bounds are {PSNR_LOSS} dB and CIEDE2000 {COLOUR_CHANGE}"
+    )
+    print(folder)

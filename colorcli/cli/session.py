@@ -1,0 +1,194 @@
+"""One run of the main job: plan it, run it, say what happens, and end with the right status."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from types import FrameType
+
+from colorcli.batch.engine import Engine
+from colorcli.batch.looks import NO_SUCH_FILE, is_folder, is_too_long
+from colorcli.batch.names import format_named
+from colorcli.batch.outcome import Report
+from colorcli.batch.plan import STREAM, Job, make_plan
+from colorcli.batch.run import Batch
+from colorcli.batch.stages import Settings
+from colorcli.cli import COMMANDS, messages
+from colorcli.cli.talk import Talk
+from colorcli.errors import PhotoError, UsageError
+from colorcli.files import is_stream, write_whole
+
+# A photo is taken when two looks, this many seconds apart, find it unchanged.
+_LOOK_EVERY = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command line asks for, beside how photos are coloured (`Settings`)."""
+
+    inputs: tuple[str, ...]
+    output: str | None
+    format: str | None
+    force: bool
+    skip_existing: bool
+    json: bool
+    report: Path | None
+    quiet: bool
+    verbose: bool
+
+
+class Session:
+    """One run of the main job. Its methods return the exit status."""
+
+    def __init__(self, wishes: Wishes, settings: Settings, engine: Engine) -> None:
+        self._wishes = wishes
+        self._settings = settings
+        self._engine = engine
+        self._report = Report() if wishes.report else None
+        self._signal: int | None = None
+        self._batch: Batch | None = None
+        if wishes.report is not None:
+            _check_report(wishes.report)
+
+    def show_plan(self) -> int:
+        """`--dry-run`: what would be done."""
+        jobs = self._plan()
+        talk = Talk(self._wishes, self._engine, len(jobs), self._report)
+        for job in jobs:
+            talk.planned(job)
+        talk.last_planned()
+        return talk.status()
+
+    def run(self) -> int:
+        """Colours the photos."""
+        jobs = self._plan()
+        self._check_streams(jobs)
+        talk = Talk(self._wishes, self._engine, len(jobs), self._report)
+        with self._heeding_signals():
+            self._colour(jobs, talk)
+        return self._end(talk)
+
+    def watch(self) -> int:
+        """`--watch`: colours what arrives, until it is interrupted."""
+        from colorcli.batch.watch import Watch, check_watch
+
+        wishes = self._wishes
+        folder = check_watch(list(wishes.inputs), wishes.output)
+        form = None if wishes.format is None else format_named(wishes.format)
+        looks = Watch(folder, output=wishes.output, format=form, force=wishes.force)
+        self._engine.colorizer()  # a model that cannot be loaded is said now, not at 3 o'clock
+        talk = Talk(wishes, self._engine, None, self._report)
+        talk.watching(folder)
+        with self._heeding_signals():
+            while self._signal is None:
+                if jobs := looks.look():
+                    self._colour(jobs, talk)
+                self._rest(_LOOK_EVERY)
+        return self._end(talk)
+
+    def _plan(self) -> tuple[Job, ...]:
+        wishes = self._wishes
+        jobs = make_plan(
+            wishes.inputs,
+            output=wishes.output,
+            format=wishes.format,
+            force=wishes.force,
+            skip_existing=wishes.skip_existing,
+        )
+        if len(jobs) == 1 and jobs[0].error == NO_SUCH_FILE:
+            name = str(jobs[0].source)
+            if alike := get_close_matches(name, COMMANDS, n=1):
+                raise UsageError(
+                    f"{name}: no such file, and no such command", tip=f"colorize {alike[0]}?"
+                )
+        return jobs
+
+    def _check_streams(self, jobs: Sequence[Job]) -> None:
+        if not any(job.target == STREAM for job in jobs):
+            return
+        if self._wishes.json:
+            raise UsageError("--json and the photo would share standard output", tip="-o FILE")
+        if sys.stdout is None:
+            raise UsageError("standard output is closed", tip="-o FILE")
+        if sys.stdout.isatty():
+            raise UsageError("the photo would be written to the terminal", tip="-o FILE")
+
+    def _colour(self, jobs: Sequence[Job], talk: Talk) -> None:
+        self._batch = Batch(jobs, self._settings, self._engine)
+        # Closed even if saying fails (the reader went away): the photo in writing is finished.
+        with talk.progress(), closing(iter(self._batch)) as outcomes:
+            for outcome in outcomes:
+                talk.told(outcome)
+        self._batch = None
+
+    def _end(self, talk: Talk) -> int:
+        interrupted = self._signal is not None
+        status = talk.status()
+        if self._report is not None and self._wishes.report is not None:
+            values = self._report.as_json(
+                seconds=talk.seconds, interrupted=interrupted, model=talk.model
+            )
+            text = json.dumps(values, indent=2) + "\n"
+            try:
+                write_whole(self._wishes.report, text.encode(), replace=True)
+            except PhotoError as error:  # the photos are done all the same: say how many
+                messages.error(str(error), error.tip)
+                status = 1
+        talk.last()
+        return status if self._signal is None else 128 + self._signal
+
+    @contextmanager
+    def _heeding_signals(self) -> Iterator[None]:
+        """Within, Ctrl-C and a polite kill let the photo in writing be finished."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        known = (signal.SIGINT, signal.SIGTERM)
+        # One that is ignored stays ignored: `nohup`, or `&` in a script.
+        heeded = [number for number in known if signal.getsignal(number) != signal.SIG_IGN]
+        before = {number: signal.signal(number, self._heed) for number in heeded}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _heed(self, number: int, _: FrameType | None) -> None:
+        if self._signal is not None:
+            os._exit(128 + number)  # asked twice: now. Half a file still gets no name.
+        self._signal = number
+        if self._batch is not None:
+            self._batch.stop()
+
+    def _rest(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while self._signal is None and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, 0.1))
+
+
+def _check_report(path: Path) -> None:
+    """A report replaces an earlier one, and nothing else."""
+    if path.suffix.lower() != ".json":
+        raise UsageError(f"--report {path}: the name must end in .json")
+    if is_folder(path):
+        raise UsageError(f"--report {path}: it is a folder")
+    if is_too_long(path):
+        raise UsageError(f"--report {path}: the name is too long")
+    if is_stream(path) or not os.path.lexists(path):
+        return
+    try:
+        with path.open("rb") as file:
+            is_report = b'"colorize_report"' in file.read(200)
+    except OSError:  # a link that leads nowhere, or nothing that may be read
+        is_report = False
+    if not is_report:
+        raise UsageError(f"--report {path}: a file that is no report is there already")

@@ -1,0 +1,175 @@
+"""What a run says while it goes: lines, a progress bar, JSON, and the sums at the end."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from colorcli.batch.engine import Engine
+from colorcli.batch.outcome import Counts, Outcome, Report
+from colorcli.batch.plan import STREAM, Job
+from colorcli.cli import messages
+
+
+class Manner(Protocol):
+    """How much is said."""
+
+    @property
+    def json(self) -> bool:
+        """Objects on standard output."""
+
+    @property
+    def quiet(self) -> bool:
+        """Errors only."""
+
+    @property
+    def verbose(self) -> bool:
+        """Each photo."""
+
+
+class Talk:
+    """Says what becomes of photos, and counts them.
+
+    Args:
+        manner: how much is said.
+        engine: asked, once it is there, where it runs.
+        total: photos to come; None: nobody knows.
+        report: keeps each outcome, if there is one.
+    """
+
+    def __init__(
+        self, manner: Manner, engine: Engine, total: int | None, report: Report | None
+    ) -> None:
+        self._manner = manner
+        self._engine = engine
+        self._total = total
+        self._report = report
+        self._counts = Counts()
+        self._began = time.monotonic()
+        self._planned = 0
+        self._device_said = False
+        self._last_tip: str | None = None
+        self._bar: Any = None
+        self.model: str | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Since the run began."""
+        return time.monotonic() - self._began
+
+    def status(self) -> int:
+        """The exit status that the outcomes come to."""
+        return 1 if self._counts.failed else 0
+
+    @contextmanager
+    def progress(self) -> Iterator[None]:
+        """A bar on the terminal, where several photos are to come."""
+        if self._manner.quiet or not messages.is_terminal() or (self._total or 0) < 2:
+            yield
+            return
+        from tqdm import tqdm
+
+        with tqdm(total=self._total, unit="photo", file=sys.stderr, dynamic_ncols=True) as bar:
+            self._bar = bar
+            messages.write_through(lambda line: tqdm.write(line, file=sys.stderr))
+            try:
+                yield
+            finally:
+                messages.write_through(None)
+                self._bar = None
+
+    def told(self, outcome: Outcome) -> None:
+        """Says and counts one outcome."""
+        self._say_device()
+        self._take(outcome)
+        if self._bar is not None:
+            self._bar.update()
+        source, target = outcome.source, outcome.target
+        for line in outcome.warnings:
+            if not self._manner.quiet:
+                messages.warning(f"{source}: {line.removeprefix(f'{source}: ')}")
+        if outcome.status == "failed":
+            self._say_failure(outcome)
+        elif self._manner.verbose or (self._total in (1, None) and not self._manner.quiet):
+            if outcome.status == "done":
+                messages.say(f"{_spoken(source, 'input')} → {_spoken(target, 'output')}")
+            else:
+                messages.say(f"{source}: skipped: {outcome.reason}")
+
+    def planned(self, job: Job) -> None:
+        """Says what would become of a photo."""
+        if job.is_work:
+            self._planned += 1
+            self._take(Outcome(job.source, job.target, "planned"))
+            if not self._manner.json:
+                print(
+                    f"{messages.printable(str(job.source))} → {messages.printable(str(job.target))}"
+                )
+            return
+        if job.error is not None:
+            outcome = Outcome(job.source, job.target, "failed", reason=job.error, tip=job.tip)
+            self._take(outcome)
+            self._say_failure(outcome)
+            return
+        self._take(Outcome(job.source, job.target, "skipped", reason=job.skip))
+        if not self._manner.quiet and not self._manner.json:
+            print(f"{messages.printable(str(job.source))}: skipped: {job.skip}")
+
+    def watching(self, folder: Path) -> None:
+        """Says that a watch began."""
+        self._say_device()
+        if not self._manner.quiet:
+            messages.note(f"watching {folder}; Ctrl-C ends")
+
+    def last(self) -> None:
+        """The last line: the sums."""
+        if not self._manner.quiet:
+            messages.say(self._counts.line(self.seconds))
+
+    def last_planned(self) -> None:
+        """The last line of a dry run."""
+        if not self._manner.quiet:
+            counts = self._counts
+            messages.say(
+                f"{self._planned} to do, {counts.skipped} skipped, {counts.failed} failed; "
+                "nothing was written"
+            )
+
+    def _take(self, outcome: Outcome) -> None:
+        self._counts.add(outcome)
+        if self._report is not None:
+            self._report.outcomes.append(outcome)
+        if self._manner.json:
+            # ASCII, so that names of any bytes pass through any terminal or pipe.
+            print(json.dumps(outcome.as_json()), flush=True)
+
+    def _say_failure(self, outcome: Outcome) -> None:
+        if outcome.trace is not None and (self._manner.verbose or messages.is_debugging()):
+            for line in outcome.trace.splitlines():
+                messages.say(line)
+        # In a long batch, one tip is said once, not a thousand times.
+        tip = None if outcome.tip == self._last_tip else outcome.tip
+        self._last_tip = outcome.tip
+        messages.error(f"{_spoken(outcome.source, 'input')}: {outcome.reason}", tip)
+
+    def _say_device(self) -> None:
+        if self._device_said or self._engine.state() != "ready":
+            return
+        self._device_said = True
+        model = self._engine.colorizer().model
+        self.model = model.spec.name
+        if self._manner.quiet:
+            return
+        if model.fallback_reason is not None:
+            messages.note(f"running on the CPU: {model.fallback_reason}")
+        elif self._manner.verbose:
+            messages.note(f"running on {model.device}")
+
+
+def _spoken(path: Path | None, direction: str) -> str:
+    return f"standard {direction}" if path == STREAM else str(path)

@@ -1,0 +1,222 @@
+"""`colorize train`: train a network on photographs."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from colorcli.cli.training import (
+    choose_device,
+    decode_photos,
+    describe_network,
+    split_photos,
+    use_bf16,
+)
+from colorcli.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+    from colorcli.training.config import TrainConfig
+    from colorcli.training.progress import Progress
+    from colorcli.training.store import PhotoStore
+
+
+def train(
+    photos: Annotated[
+        Path | None,
+        typer.Argument(help="A folder tree of colour photos, or a folder of tar shards."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the run.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    init: Annotated[
+        str | None, typer.Option("--init", help="Start from the weights of a run or a model.")
+    ] = None,
+    network: Annotated[str, typer.Option("--network", help="Architecture.")] = "fusion",
+    width: Annotated[float, typer.Option(min=0.01, help="Factor on every channel count.")] = 1.0,
+    no_global: Annotated[
+        bool, typer.Option("--no-global", help="The baseline without the global branch.")
+    ] = False,
+    global_pool: Annotated[
+        bool, typer.Option("--global-pool", help="Average the maps of the global branch first.")
+    ] = False,
+    inception_weights: Annotated[
+        str,
+        typer.Option(help="Of a frozen extractor: timm (downloads), a file, or none: random."),
+    ] = "timm",
+    embedding: Annotated[int, typer.Option(min=1, help="Numbers that the extractor gives.")] = 1000,
+    objective: Annotated[str | None, typer.Option(help="mse, smooth-l1 or classification.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="`paper`: the paper's optimizer, batch and objective.")
+    ] = None,
+    optimizer: Annotated[
+        str | None, typer.Option(help="adamw, adam, rmsprop, adadelta or sgd.")
+    ] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=0.0, help="At its top.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(min=0.0, show_default="0.01")] = None,
+    batch: Annotated[int | None, typer.Option(min=2, help="Photos per step.")] = None,
+    epochs: Annotated[
+        float | None, typer.Option(min=0.0, help="Passes over the photos.", show_default="20")
+    ] = None,
+    hours: Annotated[
+        float | None, typer.Option(min=0.0, help="End after these hours, if sooner.")
+    ] = None,
+    dropout: Annotated[float, typer.Option(min=0.0, max=0.9)] = 0.0,
+    size: Annotated[int, typer.Option(help="Side of the views; 0: the network's own.")] = 0,
+    crop_min: Annotated[
+        float, typer.Option(min=0.05, max=1.0, help="Smallest share of a photo in a view.")
+    ] = 0.6,
+    zoom: Annotated[float, typer.Option(min=0.0, max=0.9)] = 0.0,
+    shear: Annotated[float, typer.Option(min=0.0, max=1.0)] = 0.0,
+    degrade: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Strength of old-photograph faults on L.")
+    ] = 0.0,
+    rebalance: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="λ of the classification; 1: no rebalancing.")
+    ] = 0.5,
+    scene_weight: Annotated[
+        float, typer.Option(min=0.0, help="Learn the photos' labels too, so weighted; try 0.0033.")
+    ] = 0.0,
+    validation: Annotated[
+        float, typer.Option(min=0.0, max=0.9, help="Share held out where no split is given.")
+    ] = 0.1,
+    report_every: Annotated[
+        int, typer.Option(min=0, help="Photos between reports; 0: once an epoch.")
+    ] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Threads that decode photos.")] = 4,
+    limit: Annotated[int, typer.Option(min=0, help="Use so many photos; 0: all.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    compile_: Annotated[bool, typer.Option("--compile/--no-compile")] = False,
+    seed: Annotated[int, typer.Option()] = 0,
+    describe: Annotated[
+        bool, typer.Option("--describe", help="Print the layers and leave.")
+    ] = False,
+) -> None:
+    """Train a colorizer; interrupt it whenever you like, and go on with --resume."""
+    from colorcli.training.config import TrainConfig
+    from colorcli.training.networks import get_network
+
+    base = TrainConfig()
+    if preset == "paper":
+        base = replace(base, **asdict(get_network(network).preset))
+    elif preset is not None:
+        raise UsageError(f"no preset is called {preset!r}", tip="the preset is `paper`")
+    config = TrainConfig(
+        network=network,
+        width=width,
+        global_features=not no_global,
+        global_pool=global_pool,
+        inception_weights=inception_weights,
+        embedding=embedding,
+        objective=objective or base.objective,
+        scene_weight=scene_weight,
+        optimizer=optimizer or base.optimizer,
+        learning_rate=learning_rate or base.learning_rate,
+        weight_decay=base.weight_decay if weight_decay is None else weight_decay,
+        batch=batch or base.batch,
+        epochs=base.epochs if epochs is None else epochs,
+        hours=hours,
+        dropout=dropout,
+        size=size,
+        crop_min=crop_min,
+        zoom=zoom,
+        shear=shear,
+        degrade=degrade,
+        rebalance=rebalance if rebalance < 1 else None,
+        seed=seed,
+    )
+    if describe:
+        describe_network(config)
+        return
+    if photos is None or out is None:
+        raise UsageError("no photos or no --out given", tip="colorize train PHOTOS --out RUN")
+    if resume:
+        config = _resumed(out, epochs=epochs, hours=hours)
+    elif (out / "checkpoint.pt").exists():
+        raise UsageError(
+            f"{out}: holds a run already", tip="go on with it by --resume, or give another --out"
+        )
+    training, held_out = split_photos(photos, seed=config.seed, validation=validation, limit=limit)
+    chosen = choose_device(device)
+    store = decode_photos(training, "training photos", config, workers).to(chosen)
+    held = decode_photos(held_out, "validation photos", config, workers).to(chosen)
+    _train(config, out, store, held, chosen, precision, compile_, resume, init, report_every)
+
+
+def _train(
+    config: TrainConfig,
+    out: Path,
+    store: PhotoStore,
+    held: PhotoStore,
+    device: torch.device,
+    precision: str,
+    compile_: bool,
+    resume: bool,
+    init: str | None,
+    report_every: int,
+) -> None:
+    from tqdm import tqdm
+
+    from colorcli.training.run import Run
+    from colorcli.training.trainer import Trainer
+
+    trainer = Trainer(
+        config,
+        Run(out),
+        store,
+        held,
+        device=device,
+        bf16=use_bf16(precision, device),
+        compile_network=compile_,
+        resume=resume,
+        init=init,
+    )
+    start = trainer.progress.seen
+    with tqdm(
+        total=1.0,
+        initial=round(trainer.fraction, 4),
+        bar_format="{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
+        mininterval=1.0,
+        file=sys.stderr,
+    ) as bar:
+        began = bar._time()
+
+        def on_step(loss: float, progress: Progress) -> None:
+            rate = (progress.seen - start) / max(1e-9, bar._time() - began)
+            bar.set_postfix_str(
+                f"loss {loss:.5g}, {progress.seen:,} photos seen, {rate:.1f} photos/s",
+                refresh=False,
+            )
+            bar.update(min(1.0, trainer.fraction) - bar.n)
+
+        def on_report(row: dict[str, float]) -> None:
+            bar.write(
+                f"{row['photos_seen']:,.0f} photos, {row['hours']:.2f} h: "
+                f"loss {row['loss']:.5g}, validation {row['validation_loss']:.5g}, "
+                f"ab error {row['ab_error']:.2f}, accuracy {row['accuracy']:.3f}, "
+                f"chroma {row['chroma']:.1f} of {row['true_chroma']:.1f}",
+                file=sys.stderr,
+            )
+
+        finished = trainer.train(report_every=report_every, on_step=on_step, on_report=on_report)
+    if not finished:
+        print(f"interrupted; go on with: colorize train … --out {out} --resume", file=sys.stderr)
+        raise typer.Exit(130)
+    print(out)
+
+
+def _resumed(out: Path, *, epochs: float | None, hours: float | None) -> TrainConfig:
+    """The settings of the run in `out`; only its budget may change."""
+    from colorcli.training.config import TrainConfig
+
+    changes: dict[str, Any] = {}
+    if epochs is not None:
+        changes["epochs"] = epochs
+    if hours is not None:
+        changes["hours"] = hours
+    return replace(TrainConfig.load(out / "config.json"), **changes)

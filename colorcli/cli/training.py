@@ -1,0 +1,121 @@
+"""What `colorize train` prepares before a run: photos, device, precision; and its layer table."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from colorcli.errors import DeviceError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+    from colorcli.collection import Item
+    from colorcli.training.config import TrainConfig
+    from colorcli.training.store import PhotoStore
+
+
+def split_photos(
+    photos: Path, *, seed: int, validation: float, limit: int
+) -> tuple[list[Item], list[Item]]:
+    """The photos to train on and to validate on, at most `limit` (0: all) of the former.
+
+    Raises:
+        UsageError: there are none of one kind.
+    """
+    from colorcli.collection import open_collection
+
+    items = open_collection(photos, seed=seed, validation=validation)
+    training = [item for item in items if item.split == "train"]
+    held_out = [item for item in items if item.split == "val"]
+    if not training or not held_out:
+        raise UsageError(
+            f"{photos}: {len(training)} photos to train on and {len(held_out)} to validate on",
+            tip="at least one of each is needed; --validation sets the share held out",
+        )
+    if limit:
+        training = training[:: max(1, len(training) // limit)][:limit]
+        held_out = held_out[: max(1, limit // 9)]
+    return training, held_out
+
+
+def decode_photos(items: list[Item], name: str, config: TrainConfig, workers: int) -> PhotoStore:
+    """Decode photos into memory, with a bar, and say what was left out."""
+    from tqdm import tqdm
+
+    from colorcli.training.store import PhotoStore
+
+    with tqdm(total=len(items), desc=name, unit="photo", file=sys.stderr) as bar:
+        store = PhotoStore.decode(
+            items,
+            short_side=config.short_side,
+            workers=workers,
+            min_chroma=config.min_chroma,
+            progress=bar.update,
+        )
+    if store.skipped:
+        key, reason = store.skipped[0]
+        print(
+            f"{name}: left out {len(store.skipped)} of {len(items)} (the first: {key}: {reason})",
+            file=sys.stderr,
+        )
+    return store
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called auto, cpu or cuda[:N].
+
+    Raises:
+        UsageError: none is called so.
+        DeviceError: CUDA was asked for, and cannot be used.
+    """
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"no device is called {name!r}", tip="auto, cpu or cuda[:N]") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("PyTorch finds no CUDA device", tip="--device cpu trains on the CPU")
+    return device
+
+
+def use_bf16(precision: str, device: torch.device) -> bool:
+    """Whether to compute in bfloat16: `auto` does where the device is made for it.
+
+    Raises:
+        UsageError: no precision is called so.
+    """
+    import torch
+
+    if precision not in ("auto", "fp32", "bf16"):
+        raise UsageError(f"no precision is called {precision!r}", tip="auto, fp32 or bf16")
+    if precision != "auto":
+        return precision == "bf16"
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def describe_network(config: TrainConfig) -> None:
+    """Print the layer table of the network that `config` would train."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from colorcli.training.description import describe
+    from colorcli.training.networks import get_network
+    from colorcli.training.run import build_network, build_objective
+
+    network = get_network(config.network)
+    built = build_network(config, build_objective(config), restored=True)
+    layers = describe(built, config.size or network.training_size)
+    table = Table(title=f"{network.name} (width {config.width:g}) — {network.source}")
+    for heading in ("layer", "kernel", "stride", "output", "parameters"):
+        table.add_column(heading, justify="right" if heading == "parameters" else "left")
+    for layer in layers:
+        table.add_row(layer.name, layer.kernel, layer.stride, layer.output, f"{layer.parameters:,}")
+    Console().print(table)
+    print(f"total: {sum(layer.parameters for layer in layers):,} parameters")

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from .conftest import Run, said
+
+
+def read(data: Path | bytes) -> np.ndarray:
+    raw = data.read_bytes() if isinstance(data, Path) else data
+    picture = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert picture is not None
+    return picture
+
+
+def test_one_photo(run: Run, photos: Path) -> None:
+    before = (photos / "camera.jpg").read_bytes()
+    process = run(photos / "camera.jpg")
+    assert process.returncode == 0, process.stderr
+    assert process.stdout == b""
+    assert read(photos / "camera.color.jpg").shape == (128, 128, 3)
+    assert (photos / "camera.jpg").read_bytes() == before
+    assert said(process)[-1].startswith("1 done, 0 skipped, 0 failed, ")
+    assert said(process)[-1].endswith(" photos/s")
+    assert not [line for line in said(process) if line.startswith(("error", "tip"))]
+
+
+def test_options_before_and_after_the_photo(run: Run, photos: Path, tmp_path: Path) -> None:
+    assert run("-o", "a.png", photos / "camera.jpg").returncode == 0
+    assert run(photos / "camera.jpg", "-o", "b.png", "--size", "64", "--quiet").returncode == 0
+    assert read(tmp_path / "a.png").shape == read(tmp_path / "b.png").shape == (128, 128, 3)
+
+
+def test_a_folder_comes_back_mirrored(run: Run, photos: Path, tmp_path: Path) -> None:
+    process = run(photos, "-o", "out/new")
+    assert process.returncode == 0, process.stderr
+    found = {
+        p.relative_to(tmp_path / "out/new").as_posix(): p for p in (tmp_path).rglob("new/**/*")
+    }
+    assert {name for name, path in found.items() if path.is_file()} == {
+        "camera.jpg",
+        "sub/astronaut.png",
+    }
+    assert said(process)[-1].startswith("2 done, 0 skipped, 0 failed, ")
+
+
+def test_a_pipe(run: Run, photos: Path, tmp_path: Path) -> None:
+    data = (photos / "camera.jpg").read_bytes()
+    process = run("-", stdin_data=data)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.startswith(b"\xff\xd8"), "the format of what came in"
+    assert read(process.stdout).shape == (128, 128, 3)
+    process = run("-", "--format", "png", "--quiet", stdin_data=data)
+    assert process.stdout.startswith(b"\x89PNG")
+    assert process.stderr == b""
+    assert run("-", "-o", "x.webp", stdin_data=data).returncode == 0
+    assert read(tmp_path / "x.webp").shape == (128, 128, 3)
+
+
+def test_what_comes_through_a_pipe_may_be_no_photo(run: Run) -> None:
+    for data in (b"", b"no photo at all"):
+        process = run("-", stdin_data=data)
+        assert process.returncode == 1
+        assert process.stdout == b""
+        assert [line for line in said(process) if line.startswith("error: standard input: ")]
+
+
+def test_bad_photos_end_no_batch(run: Run, photos: Path, tmp_path: Path) -> None:
+    (photos / "a-text.jpg").write_text("this is text")
+    (photos / "b-empty.png").write_bytes(b"")
+    whole = (photos / "sub" / "astronaut.png").read_bytes()
+    (photos / "c-cut.png").write_bytes(whole[: len(whole) // 2])
+    process = run(photos, tmp_path / "missing.jpg", "-o", "out")
+    assert process.returncode == 1
+    lines = said(process)
+    for name in ("a-text.jpg", "b-empty.png", "c-cut.png", "missing.jpg"):
+        assert len([line for line in lines if line.startswith("error: ") and name in line]) == 1
+    assert "Traceback" not in process.stderr.decode()
+    assert lines[-1].startswith("2 done, 0 skipped, 4 failed, ")
+    written = sorted(path.name for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert written == ["astronaut.png", "camera.jpg"]
+
+
+def test_never_overwrites_without_force(run: Run, photos: Path) -> None:
+    target = photos / "camera.color.jpg"
+    target.write_bytes(b"precious")
+    process = run(photos / "camera.jpg")
+    assert process.returncode == 2
+    assert [line.split(":")[0] for line in said(process)] == ["error", "tip"]
+    assert target.read_bytes() == b"precious"
+    process = run(photos / "camera.jpg", "--skip-existing")
+    assert process.returncode == 0
+    assert said(process)[-1].startswith("0 done, 1 skipped, 0 failed")
+    assert target.read_bytes() == b"precious"
+    assert run(photos / "camera.jpg", "--force").returncode == 0
+    assert read(target).shape == (128, 128, 3)
+
+
+def test_refused_before_any_work(run: Run, photos: Path, tmp_path: Path) -> None:
+    (photos / "camera.png").write_bytes((photos / "sub" / "astronaut.png").read_bytes())
+    process = run(photos, "-o", "out", "--format", "png")
+    assert process.returncode == 2
+    assert "would both be written to" in said(process)[0]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_without_photos(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    process = run("empty")
+    assert process.returncode == 1
+    assert said(process)[0] == "error: empty: no photos in this folder"
+    assert said(process)[1].startswith("tip: ")
+
+
+def test_an_output_that_cannot_be_written(run: Run, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"in the way")
+    process = run(photos / "camera.jpg", "-o", "file/new.jpg")
+    assert process.returncode == 1
+    assert "is a file, not a folder" in process.stderr.decode()
+    if Path("/proc/self").exists():
+        process = run(photos, "-o", "/proc/colorize/")
+        assert process.returncode == 1
+        assert said(process)[-1].startswith("0 done, 0 skipped, 2 failed")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX limits")
+def test_a_write_that_breaks_off_leaves_nothing(run: Run, photos: Path, tmp_path: Path) -> None:
+    import resource
+
+    def no_large_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+
+    tiny = np.full((8, 8), 128, np.uint8)
+    cv2.imwrite(str(photos / "tiny.png"), tiny)
+    process = run(photos, "-o", "out", preexec_fn=no_large_files)
+    assert process.returncode == 1
+    assert said(process)[-1].startswith("1 done, 0 skipped, 2 failed")
+    assert [p.name for p in (tmp_path / "out").rglob("*") if p.is_file()] == ["tiny.png"]
+
+
+def test_dry_run(run: Run, photos: Path, tmp_path: Path) -> None:
+    process = run(photos, "-o", "out", "--dry-run", model=None)
+    assert process.returncode == 0
+    lines = process.stdout.decode().splitlines()
+    assert [line.split(" → ")[0] for line in lines] == [
+        str(photos / "camera.jpg"),
+        str(photos / "sub" / "astronaut.png"),
+    ]
+    assert said(process) == ["2 to do, 0 skipped, 0 failed; nothing was written"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_limits_name_the_option(run: Run, photos: Path) -> None:
+    for option, value in (("--max-bytes", "1k"), ("--max-pixels", "10k")):
+        process = run(photos / "camera.jpg", option, value)
+        assert process.returncode == 1, option
+        assert option in process.stderr.decode()
+
+
+def test_a_file_named_like_a_command(
+    run: Run, photos: Path, tmp_path: Path, model_folder: Path
+) -> None:
+    (tmp_path / "doctor").write_bytes((photos / "camera.jpg").read_bytes())
+    assert run("./doctor").returncode == 0
+    assert (tmp_path / "doctor.color.png").exists()
+    process = run("--force", "--model", model_folder, "--", "doctor", model=None)
+    assert process.returncode == 0
+    assert b"sha256" in run("doctor").stdout
+
+
+def test_a_name_of_any_bytes(run: Run, photos: Path, tmp_path: Path) -> None:
+    name = os.fsdecode(b"bad\xff\x1b[31m\nname.jpg") if os.name != "nt" else "ümlaut.jpg"
+    (tmp_path / name).write_bytes((photos / "camera.jpg").read_bytes())
+    process = run(tmp_path / name, "--json")
+    assert process.returncode == 0, process.stderr
+    assert b"\x1b" not in process.stdout + process.stderr
+    assert len(process.stdout.splitlines()) == 1
+
+
+def test_vividness_needs_a_model_that_has_it(run: Run, photos: Path) -> None:
+    process = run(photos / "camera.jpg", "--vividness", "2")
+    assert process.returncode == 2
+    assert said(process)[0].startswith("error: --vividness: ")
+
+
+def test_cuda_by_name_fails_where_there_is_none(run: Run, photos: Path) -> None:
+    process = run(photos / "camera.jpg", "--device", "cuda:99")
+    assert process.returncode == 1
+    assert [line.split(":")[0] for line in said(process)] == ["error", "tip"]
+    assert not (photos / "camera.color.jpg").exists()
+
+
+def test_quiet_says_nothing_and_verbose_says_each(run: Run, photos: Path) -> None:
+    assert run(photos, "-o", "a", "--quiet").stderr == b""
+    lines = said(run(photos, "-o", "b", "--verbose"))
+    assert len([line for line in lines if " → " in line]) == 2
+
+
+def test_only_what_is_needed_is_imported(run: Run, photos: Path, model_folder: Path) -> None:
+    import subprocess
+    import sys
+
+    import colorcli.errors
+
+    program = (
+        "import sys; from colorcli.__main__ import main; "
+        f"status = main([{str(photos / 'camera.jpg')!r}, '--model', {str(model_folder)!r}]); "
+        "print(status, *sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(Path(colorcli.errors.__file__).parent.parent)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    status, *modules = process.stdout.split()
+    assert status == "0"
+    unwanted = {
+        "torch",
+        "onnx",
+        "skimage",
+        "scipy",
+        "matplotlib",
+        "PIL",
+        "rich",
+        "pydantic",
+        "tqdm",
+    }
+    assert not unwanted & set(modules)

@@ -1,0 +1,121 @@
+"""Runs that end before their end, and runs that go on after them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import cv2
+import pytest
+
+from .conftest import Run, Start, said
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+
+SLOW = ("--size", "full", "--device", "cpu")
+
+
+def pictures(folder: Path) -> set[str]:
+    """The names in `folder`, each of which must be a whole picture."""
+    names = {path.name for path in folder.glob("*") if not path.name.startswith(".")}
+    for name in names:
+        assert cv2.imread(str(folder / name)) is not None, name
+    return names
+
+
+def temporaries(folder: Path) -> list[str]:
+    return [path.name for path in folder.glob(".colorize-*")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_stopped_ends_well_and_goes_on_later(
+    start: Start, run: Run, many: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    with start(many, "-o", "out", "--json", *SLOW) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(number)
+        rest, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    last = err.decode().splitlines()[-1]
+    done = int(last.split(" done")[0])
+    assert done == 1 + len(rest.splitlines())
+    assert b"Traceback" not in err
+    assert len(pictures(tmp_path / "out")) == done < 24
+    assert temporaries(tmp_path / "out") == []
+
+    again = run(many, "-o", "out", "--skip-existing", "--size", "64")
+    assert again.returncode == 0
+    assert said(again)[-1].startswith(f"{24 - done} done, {done} skipped, 0 failed")
+    assert len(pictures(tmp_path / "out")) == 24
+
+
+def test_killed_at_any_moment(start: Start, run: Run, many: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for wait in (0.0, 0.05, 0.1):
+        with start(many, "-o", "out", "--json", "--skip-existing", "--size", "64") as process:
+            assert process.stdout is not None
+            while b'"done"' not in process.stdout.readline():
+                pass
+            time.sleep(wait)
+            process.kill()
+        pictures(out)
+    (out / ".colorize-0123456789ab.tmp").write_bytes(b"left by a killed run")
+    assert run(many, "-o", "out", "--skip-existing", "--size", "64").returncode == 0
+    assert len(pictures(out)) == 24
+    assert temporaries(out) == []
+
+
+def test_a_reader_that_goes_away(start: Start, many: Path) -> None:
+    with start(many, "-o", "out", "--json", "--size", "64") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr is not None
+        err = process.stderr.read()
+        assert process.wait(60) == 1
+    assert b"Traceback" not in err
+    assert b"Exception ignored" not in err
+
+
+def test_watch_takes_complete_photos_and_ends_on_ctrl_c(
+    start: Start, photos: Path, tmp_path: Path
+) -> None:
+    folder, out = tmp_path / "incoming", tmp_path / "incoming.color"
+    folder.mkdir()
+    data = (photos / "camera.jpg").read_bytes()
+    (folder / "early.jpg").write_bytes(data)
+    with start(folder, "--watch") as process:
+        wait_for(out / "early.jpg", process)
+        with (folder / "slow.jpg").open("wb") as slow:
+            for part in (data[:1000], data[1000:2000], data[2000:3000]):
+                slow.write(part)
+                slow.flush()
+                time.sleep(0.7)
+                assert not (out / "slow.jpg").exists()
+            slow.write(data[3000:])
+        wait_for(out / "slow.jpg", process)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    # On a machine so busy that the writing above stalls, the cut photo fails, and is taken again.
+    assert err.decode().splitlines()[-1].startswith("2 done, 0 skipped, ")
+    assert pictures(out) == {"early.jpg", "slow.jpg"}
+
+
+def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        if path.exists():
+            return
+        assert process.poll() is None
+        time.sleep(0.1)
+    raise AssertionError(f"{path} does not come")
+
+
+def test_watch_takes_a_folder(run: Run, photos: Path) -> None:
+    process = run(photos / "camera.jpg", "--watch")
+    assert process.returncode == 2
+    assert said(process)[0] == "error: --watch takes one folder that exists"

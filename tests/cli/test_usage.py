@@ -1,0 +1,175 @@
+"""What is wrong with a command line is said in two lines, and ends with status 2."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from colorcli.__main__ import main
+from colorcli.batch.engine import Engine, EngineSettings
+from colorcli.batch.outcome import Outcome
+from colorcli.cli import COMMANDS
+from colorcli.cli.ending import wants_traces
+from colorcli.cli.talk import Talk
+
+from .conftest import Run, said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("--wrong photo.jpg", "no such option: --wrong"),
+        ("photo.jpg --quality 101", "101 is not from 1 to 100"),
+        ("photo.jpg --quality high", "'high' is not a whole number"),
+        ("photo.jpg --threads 0", "0 is not at least 1"),
+        ("photo.jpg --threads 99999", "--threads 99999: at most "),
+        ("photo.jpg --size huge", "--size huge: not a size"),
+        ("photo.jpg --size -3", "not a size"),
+        ("photo.jpg --max-pixels many", "--max-pixels many: not a number above 0"),
+        ("photo.jpg --max-bytes 0", "--max-bytes 0"),
+        ("photo.jpg --vividness 0", "--vividness 0"),
+        ("photo.jpg --force --skip-existing", "contradict"),
+        ("photo.jpg --quiet --verbose", "contradict"),
+        ("photo.jpg --format docx", "--format docx: no such format"),
+        ("photo.jpg -o x.png --format jpeg", "contradict"),
+        ("photo.jpg -o x", "does not say which format"),
+        ("photo.jpg -o", "requires an argument"),
+        ("--watch photo.jpg", "contradict"),
+        ("-o out.png", "no photo is given"),
+        ("modles", "no such command"),
+        ("photo.jpg --report out.txt", "must end in .json"),
+        (f"photo.jpg --report {'x' * 300}.json", "the name is too long"),
+        ("doctor --wrong", "no such option: --wrong"),
+    ],
+)
+def test_wrong_usage(
+    arguments: str,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if "modles" not in arguments:
+        (tmp_path / "photo.jpg").write_bytes(b"not looked at")
+    before = sorted(tmp_path.iterdir())
+    is_main_job = "photo" in arguments
+    assert main([*(["--dry-run"] if is_main_job else []), *arguments.split()]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    lines = err.splitlines()
+    assert lines[0].startswith("error: ")
+    assert words in lines[0]
+    assert len(lines) <= 2
+    assert all(line.startswith("tip: ") for line in lines[1:])
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_help_shows_the_main_job_and_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--help"], ["-h"], ["photo.jpg", "--help"]):
+        assert main(arguments) == 0
+        out = capsys.readouterr().out
+        for word in ("--output", "--skip-existing", "--device", "--version", *COMMANDS):
+            assert word in out
+
+
+def test_nothing_asked_for_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "--output" in capsys.readouterr().out
+
+
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in COMMANDS:
+        assert main([command, "--help"]) == 0
+        assert command in capsys.readouterr().out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("colorize ")
+
+
+def test_shell_completion_knows_commands_and_options(run: Run) -> None:
+    def complete(words: str, position: int) -> set[str]:
+        env = {
+            "_COLORIZE_COMPLETE": "complete_bash",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(position),
+        }
+        return set(run(env=env, model=None).stdout.decode().split())
+
+    assert set(COMMANDS) <= complete("colorize ", 1)
+    assert "--skip-existing" in complete("colorize --skip", 1)
+    assert complete("colorize photo.jpg --dev", 2) == {"--device"}
+    assert "--json" in complete("colorize doctor --", 2)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX terminals")
+def test_colour_and_progress_only_on_a_terminal(run: Run, photos: Path, tmp_path: Path) -> None:
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    def on_terminal(env: dict[str, str], *arguments: str) -> str:
+        mine, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        try:
+            run(photos, "missing.jpg", *arguments, stderr=theirs, env={"TERM": "xterm", **env})
+        finally:
+            os.close(theirs)
+        text = b""
+        try:
+            while part := os.read(mine, 65536):
+                text += part
+        except OSError:  # its end, on Linux
+            pass
+        os.close(mine)
+        return text.decode()
+
+    coloured = on_terminal({"NO_COLOR": ""}, "-o", "a")
+    assert "\x1b[31;1merror:\x1b[0m missing.jpg" in coloured
+    assert "3/3" in coloured
+    plain = on_terminal({"NO_COLOR": "1"}, "-o", "b")
+    assert "error: missing.jpg" in plain
+    assert "\x1b[3" not in plain
+    piped = run(photos, "missing.jpg", "-o", "c").stderr.decode()
+    assert "\x1b" not in piped
+    assert "3/3" not in piped
+
+
+def test_what_nobody_foresaw_is_one_line(run: Run, photos: Path, tmp_path: Path) -> None:
+    # A module of this name hides the real one.
+    (tmp_path / "numpy.py").write_text("raise ZeroDivisionError('boom')")
+    process = run(photos / "camera.jpg", env={"PYTHONSAFEPATH": ""})
+    assert process.returncode == 1
+    assert [line.split(":")[0] for line in said(process)] == ["error", "tip"]
+    process = run(photos / "camera.jpg", env={"COLORIZE_DEBUG": "1"})
+    assert b"Traceback" in process.stderr
+    assert b"Traceback" in run(photos / "camera.jpg", "-v", env={"PYTHONSAFEPATH": ""}).stderr
+
+
+def test_who_asks_for_tracebacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLORIZE_DEBUG", raising=False)
+    assert wants_traces(["a.jpg", "-v"])
+    assert wants_traces(["--verbose", "a.jpg"])
+    assert not wants_traces(["a.jpg"])
+    assert not wants_traces(["a.jpg", "--", "-v"]), "a file of that name"
+    monkeypatch.setenv("COLORIZE_DEBUG", "1")
+    assert wants_traces([])
+
+
+@pytest.mark.parametrize(("debug", "verbose"), [("", False), ("1", False), ("", True)])
+def test_a_fault_in_a_batch_shows_its_traceback_when_asked(
+    debug: str, verbose: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLORIZE_DEBUG", debug)
+    manner = SimpleNamespace(json=False, quiet=False, verbose=verbose)
+    talk = Talk(manner, Engine(EngineSettings()), 2, None)
+    talk.told(Outcome(Path("a.jpg"), None, "failed", reason="boom", trace="Traceback of boom"))
+    err = capsys.readouterr().err
+    assert "error: a.jpg: boom" in err
+    assert ("Traceback" in err) == (bool(debug) or verbose)
