@@ -1,0 +1,61 @@
+"""Several ways of doing one thing, timed in turn, so that what disturbs one disturbs all."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import sys
+from collections.abc import Callable, Mapping
+from time import perf_counter, sleep
+
+# Threads of an engine that just ran may spin a while for more work, and disturb the next.
+PAUSE = 0.05
+
+
+def alternate(
+    ways: Mapping[str, Callable[[], object]], *, rounds: int, warm_up: int = 1
+) -> dict[str, list[float]]:
+    """Time each way once a round.
+
+    Args:
+        ways: name → what does it once. One that raises is told of, and left out.
+        rounds: that count.
+        warm_up: rounds before them.
+
+    Returns:
+        Name → seconds of each round.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for round_ in range(warm_up + rounds):
+        for name in list(seconds):
+            sleep(PAUSE)
+            began = perf_counter()
+            try:
+                ways[name]()
+            except Exception as error:
+                line = str(error).strip().split("\n", 1)[0][:160]
+                print(f"{name}: left out: {type(error).__name__}: {line}", file=sys.stderr)
+                del seconds[name]
+                continue
+            if round_ >= warm_up:
+                seconds[name].append(perf_counter() - began)
+    return seconds
+
+
+def report(title: str, seconds: Mapping[str, list[float]], against: str) -> dict[str, float]:
+    """Print medians, and ratios to one of the ways: of the medians, and their range over rounds.
+
+    Returns:
+        Name → the median over the rounds of the ratio within a round.
+    """
+    print(f"\n{title}")
+    width = max(map(len, seconds))
+    base = seconds.get(against, [])
+    ratios = {}
+    for name, values in seconds.items():
+        pairs = [a / b for a, b in zip(values, base, strict=False)]
+        ratios[name] = statistics.median(pairs) if pairs else math.nan
+        spread = f"{min(pairs):.2f}-{max(pairs):.2f}" if pairs else ""
+        median = statistics.median(values)
+        print(f"  {name:<{width}}  {median * 1e3:9.1f} ms   {ratios[name]:6.3f}   ({spread})")
+    return ratios

@@ -1,0 +1,41 @@
+"""fp32 against int8, by photo size.
+
+`python benchmarks/precisions.py MODEL`. The model must ship int8 graphs (`colorize quantize`).
+Times are of the sessions alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+
+from alternating import alternate, report
+
+from colorcli.bench.conversions import synthetic_gray
+from colorcli.colorizer import Colorizer
+from colorcli.model import Model
+from colorcli.photo import Photo
+
+
+def main() -> None:
+    """Runs the script."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", nargs="?", default="fusion")
+    parser.add_argument("--sizes", default="224,320,512,1024,2048")
+    parser.add_argument("--rounds", type=int, default=7)
+    arguments = parser.parse_args()
+    models = {
+        precision: Colorizer(Model.load(arguments.model, device="cpu", precision=precision))
+        for precision in ("fp32", "int8")
+    }
+    for side in map(int, arguments.sizes.split(",")):
+        photo = Photo.from_array(synthetic_gray((side, side)))
+        ways = {
+            name: partial(colorizer.predict, photo, size="full")
+            for name, colorizer in models.items()
+        }
+        report(f"{side}×{side}", alternate(ways, rounds=arguments.rounds), "fp32")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""The graphs of a model folder as one: what `export --single-file` gives, without the run.
+
+The low-level network is there twice, once for each branch, as in any plain export of the paper's
+network. `python benchmarks/single_graph.py [MODEL] -o FILE.onnx`
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import onnx
+from onnx import compose
+
+from colorcli.spec import ModelSpec, find_model
+
+
+def single_graph(spec: ModelSpec) -> onnx.ModelProto:
+    """One graph: `L` `(1, 1, H, W)` and `L_global` `(1, 1, S, S)` → `ab`.
+
+    Args:
+        spec: of a model whose two other graphs read low-level features.
+    """
+    if spec.low_level is None or spec.global_ is None:
+        raise SystemExit(f"{spec.name}: this script joins three graphs, the model has fewer")
+    local = _prefixed(spec.low_level.path, "local_")
+    view = _prefixed(spec.low_level.path, "view_")
+    global_ = _prefixed(spec.global_.path, "global_")
+    head = _prefixed(spec.colorization.path, "head_")
+    merged = compose.merge_models(view, global_, [("view_features", "global_features")])
+    merged = compose.merge_models(
+        merged, head, [(global_.graph.output[0].name, "head_global_features")]
+    )
+    merged = compose.merge_models(local, merged, [("local_features", "head_features")])
+    for old, new in (("local_L", "L"), ("view_L", "L_global"), ("head_ab", "ab")):
+        _rename(merged, old, new)
+    view_side = next(value for value in merged.graph.input if value.name == "L_global")
+    for dim, name in zip(view_side.type.tensor_type.shape.dim[2:], ("S", "S"), strict=True):
+        dim.dim_param = name  # not that of L: the runtime would think them equal
+    del merged.graph.value_info[:]
+    merged.ir_version = 10
+    return merged
+
+
+def _prefixed(path: Path, prefix: str) -> onnx.ModelProto:
+    model = onnx.load(path)
+    del model.metadata_props[:]  # each says which part it is
+    return compose.add_prefix(model, prefix)
+
+
+def _rename(model: onnx.ModelProto, old: str, new: str) -> None:
+    for value in (*model.graph.input, *model.graph.output):
+        if value.name == old:
+            value.name = new
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            for index, name in enumerate(names):
+                if name == old:
+                    names[index] = new
+
+
+def main() -> None:
+    """Runs the script."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", nargs="?", default="fusion")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    arguments = parser.parse_args()
+    onnx.save(single_graph(ModelSpec.read(find_model(arguments.model))), arguments.output)
+
+
+if __name__ == "__main__":
+    main()
