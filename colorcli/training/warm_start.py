@@ -169,26 +169,49 @@ def _unfold(layers: list[Layer], weights: list[Tensor], bias: Tensor, norm: _Bat
     norm.bias.copy_(bias)
 
 
+class _Statistics:
+    """Mean and variance of the inputs of a normalisation, a batch at a time."""
+
+    def __init__(self, norm: _BatchNorm) -> None:
+        self._norm = norm
+        self._count = 0
+        self._total = torch.zeros_like(norm.bias)
+        self._squares = torch.zeros_like(norm.bias)
+
+    def add(self, _module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        """Add a batch; a forward pre-hook."""
+        values = inputs[0].transpose(0, 1).flatten(1)
+        self._count += values.shape[1]
+        self._total += values.sum(1)
+        self._squares += values.square().sum(1)
+
+    def apply(self) -> None:
+        """Give them to the normalisation, which so far only scaled and shifted.
+
+        What it puts out stays the same: (x - m)/√(v + ε)·γ√(v + ε) + (β + γ·m) = γ·x + β.
+        """
+        if not self._count:
+            return
+        norm = self._norm
+        mean = self._total / self._count
+        variance = (self._squares / self._count - mean.square()).clamp_min(0)
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(variance)
+        norm.bias.add_(norm.weight * mean)
+        norm.weight.mul_(torch.sqrt(variance + norm.eps))
+
+
 def _measure_statistics(
     network: nn.Module, norms: list[_BatchNorm], batches: Iterable[tuple[Tensor, ...]]
 ) -> None:
-    """Give normalisations that only scale and shift the statistics of their inputs over photos.
-
-    What they put out stays the same: (x - m)/√(v + ε)·γ√(v + ε) + (β + γ·m) = γ·x + β.
-    """
-    sums = {norm: [0.0, torch.zeros_like(norm.bias), torch.zeros_like(norm.bias)] for norm in norms}
-
-    def add(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        assert isinstance(norm, _BatchNorm)
-        values = inputs[0].transpose(0, 1).flatten(1)
-        count, total, squares = sums[norm]
-        sums[norm] = [
-            count + values.shape[1],
-            total + values.sum(1),
-            squares + values.square().sum(1),
-        ]
-
-    handles = [norm.register_forward_pre_hook(add) for norm in norms]
+    """Run the network over photos for the statistics that the folded weights no longer have."""
+    statistics = [_Statistics(norm) for norm in norms]
+    handles = [
+        norm.register_forward_pre_hook(measured.add)
+        for norm, measured in zip(norms, statistics, strict=True)
+    ]
     training = network.training
     network.eval()
     try:
@@ -198,14 +221,5 @@ def _measure_statistics(
         network.train(training)
         for handle in handles:
             handle.remove()
-    for norm, (count, total, squares) in sums.items():
-        if not count:
-            continue
-        mean = total / count
-        variance = (squares / count - mean.square()).clamp_min(0)
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        norm.running_mean.copy_(mean)
-        norm.running_var.copy_(variance)
-        norm.bias.add_(norm.weight * mean)
-        norm.weight.mul_(torch.sqrt(variance + norm.eps))
+    for measured in statistics:
+        measured.apply()

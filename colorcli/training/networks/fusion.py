@@ -233,13 +233,12 @@ class Fusion(Colorizing):
         Where L has another size than 224×224, its features are rescaled rather than computed
         again: only training on small views does so, a third of the work of enlarging the views.
         """
-        if L_global is not None:
-            return self.low_level(L_global)
         assert self.global_size is not None
         side = self.global_size // self.multiple
-        if features.shape[-2:] == (side, side):
-            return features
-        return functional.interpolate(features, (side, side), mode="nearest")
+        view: Tensor = features if L_global is None else self.low_level(L_global)
+        if view.shape[-2:] == (side, side):
+            return view
+        return functional.interpolate(view, (side, side), mode="nearest")
 
     def _coloured(self, *features: Tensor) -> Tensor:
         coloured: Tensor = self.colorization(*features)
