@@ -7,15 +7,11 @@ the pictures of each photo lie side by side.
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Sequence
 from html import escape
 
-import cv2
-import numpy as np
-
-from colorcli.comparison import Array, Shown
+from colorcli.comparison import Shown
+from colorcli.inline import data_uri, encode_jpeg, fill
 
 
 def slider_page(
@@ -44,13 +40,12 @@ def slider_page(
         "table": _table(table),
         "figures": "\n".join(_figure(titles, row, quality) for row in rows),
     }
-    # In one pass: a photo may be called {{table}}.
-    return re.sub(r"\{\{(\w+)\}\}", lambda slot: parts[slot[1]], _PAGE)
+    return fill(_PAGE, parts)
 
 
 def _figure(titles: Sequence[str], row: Shown, quality: int) -> str:
     pictures = "\n".join(
-        f'<div class="picture"><img src="{_data_uri(row.pictures[title], quality)}" '
+        f'<div class="picture"><img src="{data_uri(encode_jpeg(row.pictures[title], quality))}" '
         f'alt="{escape(row.key)}, {escape(title)}" data-title="{escape(title)}">'
         f"<span>{escape(title)}</span></div>"
         for title in titles
@@ -60,19 +55,6 @@ def _figure(titles: Sequence[str], row: Shown, quality: int) -> str:
         f'<figure><figcaption>{escape(row.key)}</figcaption><div class="strip">\n{pictures}\n'
         "</div></figure>"
     )
-
-
-def _data_uri(rgb: Array, quality: int) -> str:
-    bgr = np.ascontiguousarray(rgb[..., ::-1])
-    # 4:4:4: what is compared here is colour.
-    options = [
-        cv2.IMWRITE_JPEG_QUALITY,
-        quality,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-    ]
-    data = cv2.imencode(".jpg", bgr, options)[1].tobytes()
-    return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
@@ -103,23 +85,29 @@ _PAGE = """<!DOCTYPE html>
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 62rem; padding: 1rem; }
 .scroll { overflow-x: auto; }
+h1 { line-height: 1.25; overflow-wrap: anywhere; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .7rem; border-bottom: 1px solid #8886; text-align: right; }
 th[scope=row], th:first-child { text-align: left; white-space: pre; }
-figure { margin: 2.5rem 0; }
-figcaption { font-weight: 600; overflow-wrap: anywhere; }
+main { display: flex; flex-wrap: wrap; gap: 2.5rem; margin: 2.5rem 0; }
+figure { margin: 0; width: 100%; }
+figure:has(.stage) { width: auto; max-width: 100%; }
+figcaption { font-weight: 600; overflow-wrap: anywhere; width: 0; min-width: 100%; }
 .strip { display: flex; flex-wrap: wrap; gap: .5rem; }
 .picture { flex: 1 1 9rem; max-width: 14rem; }
 .picture img { width: 100%; display: block; }
 .stage { position: relative; width: fit-content; max-width: 100%; line-height: 0; }
-.stage img { min-width: min(30rem, 90vw); max-width: 100%; max-height: 80vh;
+.stage img { min-width: min(28rem, 90vw); max-width: 100%; max-height: 80vh;
   object-fit: contain; }
 .stage .over { position: absolute; inset: 0; width: 100%; height: 100%;
   clip-path: inset(0 calc(100% - var(--at)) 0 0); }
 .stage::after { content: ""; position: absolute; inset: 0 auto 0 var(--at); width: 2px;
   margin-left: -1px; background: #fff; box-shadow: 0 0 3px #000; pointer-events: none; }
 .stage input { position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0;
-  cursor: ew-resize; touch-action: pan-y; }
+  cursor: ew-resize; touch-action: pan-y; appearance: none; -webkit-appearance: none; }
+/* A wide thumb would keep the line from following the pointer to the edges. */
+.stage input::-webkit-slider-thumb { -webkit-appearance: none; width: 1px; height: 100%; }
+.stage input::-moz-range-thumb { width: 1px; height: 100%; border: 0; }
 .stage:focus-within { outline: 3px solid Highlight; outline-offset: 2px; }
 .choice { display: flex; justify-content: space-between; gap: 1rem; margin: .4rem 0; }
 select { font: inherit; }

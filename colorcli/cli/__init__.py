@@ -14,6 +14,7 @@ COMMANDS: dict[str, str] = {
     "bench": "Time conversions, beside the paper's own figures.",
     "evaluate": "Measure a model on colour photos, beside gray and the constant mean.",
     "compare": "Compare models: metrics, speed, a sheet and a page with sliders.",
+    "study": "Ask people which pictures look natural, and sum up their answers.",
     "train": "Train a network on colour photos.",
     "epochs": "Lay photos side by side as a run coloured them after more and more training.",
     "export": "Turn a trained run into a model folder.",

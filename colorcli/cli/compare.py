@@ -11,7 +11,6 @@ import typer
 from colorcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from colorcli.collection import Item
     from colorcli.comparison import Comparison
     from colorcli.spec import ModelSpec
 
@@ -73,7 +72,7 @@ def compare(
         )
     *models, last = models_and_photos
     measuring.refuse_existing([out / _SHEET, out / _PAGE], force=force)
-    everything, chosen = _choose(Path(last), split)
+    everything, chosen = measuring.choose_photos(Path(last), split)
     items = spread(chosen, limit)
     training = [item for item in everything if item.split == "train"]
 
@@ -98,7 +97,10 @@ def compare(
     rows = _table(result, specs)
     write_whole(out / _SHEET, encode_png(contact_sheet(result.titles, result.shown)), replace=force)
     page = slider_page(
-        result.titles, result.shown, heading=f"{' · '.join(specs)} on {last}", table=rows
+        result.titles,
+        result.shown,
+        heading=f"{' · '.join(specs)} on {Path(last).resolve().name}",
+        table=rows,
     )
     write_whole(out / _PAGE, page.encode(), replace=force)
     measuring.say_failures(result.failed)
@@ -110,17 +112,6 @@ def compare(
         print(f"{out / _SHEET}\n{out / _PAGE}")
     if result.failed:
         raise typer.Exit(1)
-
-
-def _choose(photos: Path, split: str | None) -> tuple[list[Item], list[Item]]:
-    """All photos, and those to compare on."""
-    from colorcli.collection import open_collection, select
-
-    # Nothing is drawn by lot here: photos without a given split are all "train".
-    items = open_collection(photos, validation=0 if split is None else 0.1)
-    if split is None:
-        split = "val" if any(item.split == "val" for item in items) else "all"
-    return items, select(items, split, photos)
 
 
 def _table(result: Comparison, specs: dict[str, ModelSpec]) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""What `evaluate` and `compare` share: loading models, the table of metrics, progress."""
+"""What the commands that measure models share: photos, models, the table of metrics, progress."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from colorcli.cli import messages
 from colorcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from colorcli.collection import Item
     from colorcli.evaluation import Predict, Report
     from colorcli.model import Model
     from colorcli.scores import Scores
@@ -57,6 +58,25 @@ def load(name: str, *, device: str, size: str, vividness: float | None) -> tuple
         return colorizer.predict_L(L, size=longest, temperature=temperature)
 
     return colorizer.model, predict
+
+
+def choose_photos(photos: Path, split: str | None) -> tuple[list[Item], list[Item]]:
+    """All photos of a collection, and those that models are to be looked at on.
+
+    Args:
+        photos: a folder tree, tar shards or one photo.
+        split: `--split`; None takes those that no model was trained on, where they are known.
+
+    Raises:
+        UsageError: there are no photos.
+    """
+    from colorcli.collection import open_collection, select
+
+    # No split is drawn by lot here: photos without a given one are all "train".
+    items = open_collection(photos, validation=0 if split is None else 0.1)
+    if split is None:
+        split = "val" if any(item.split == "val" for item in items) else "all"
+    return items, select(items, split, photos)
 
 
 def refuse_existing(paths: Iterable[Path], *, force: bool) -> None:

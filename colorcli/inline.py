@@ -1,0 +1,45 @@
+"""What goes inside a self-contained HTML page: pictures as text, and a template's slots."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+def encode_jpeg(rgb: NDArray[Any], quality: int) -> bytes:
+    """A JPEG without any metadata.
+
+    Args:
+        rgb: uint8 (H, W, 3).
+        quality: 0-100.
+    """
+    bgr = np.ascontiguousarray(rgb[..., ::-1])
+    # 4:4:4: what these pages are looked at for is colour.
+    options = [
+        cv2.IMWRITE_JPEG_QUALITY,
+        quality,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    ]
+    return cv2.imencode(".jpg", bgr, options)[1].tobytes()
+
+
+def data_uri(jpeg: bytes) -> str:
+    """A JPEG as the address of an image."""
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+
+
+def fill(template: str, parts: Mapping[str, str]) -> str:
+    """`template` with each `{{name}}` replaced by that part, as it is: escape parts before.
+
+    Raises:
+        KeyError: a slot of the template has no part.
+    """
+    # In one pass: a part may hold "{{name}}" itself.
+    return re.sub(r"\{\{(\w+)\}\}", lambda slot: parts[slot[1]], template)

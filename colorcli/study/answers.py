@@ -1,0 +1,105 @@
+"""What participants send back, checked against the key."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from colorcli.errors import UsageError
+from colorcli.study.key import Key, read_object
+
+_BROKEN = "ask its participant for the file once more, or leave it out"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One participant on one picture.
+
+    Args:
+        participant: name or id.
+        picture: id.
+        natural: the answer.
+        ms: milliseconds from the picture's appearance to the answer.
+    """
+
+    participant: str
+    picture: str
+    natural: bool
+    ms: float
+
+
+def read_answers(paths: Sequence[Path], key: Key) -> list[Answer]:
+    """Read the files of all participants of a study.
+
+    Args:
+        paths: one file a participant.
+        key: of the study.
+
+    Raises:
+        UsageError: a file cannot be read, is no such file, belongs to another study, knows a
+            picture that the study has not, answers one twice, or a participant is there twice.
+    """
+    answers: list[Answer] = []
+    seen: dict[str, Path] = {}
+    for path in paths:
+        participant, own = _read(path, key)
+        # Who sat down twice hardly wrote the name in the same case twice.
+        name = " ".join(participant.split()).casefold()
+        if name in seen:
+            raise UsageError(
+                f"{path}: participant {participant!r} is in {seen[name]} already",
+                tip="leave one of the two out, or rename the participant if they are two people",
+            )
+        seen[name] = path
+        answers += own
+    return answers
+
+
+def _read(path: Path, key: Key) -> tuple[str, list[Answer]]:
+    body = read_object(path, tip=_BROKEN)
+    study, participant, listed = (body.get(k) for k in ("study", "participant", "answers"))
+    if not isinstance(study, str) or not isinstance(listed, list):
+        raise UsageError(
+            f"{path}: not the answers of a participant",
+            tip="give the files that the page offers at its end",
+        )
+    if study != key.study:
+        raise UsageError(
+            f"{path}: answers to study {study}, the key is of study {key.study}",
+            tip="leave it out, or give the key.json of its own study",
+        )
+    if not isinstance(participant, str) or not participant.strip():
+        raise UsageError(f"{path}: no participant is named", tip='put a name at "participant"')
+    answers = {}
+    for number, entry in enumerate(listed, 1):
+        answer = _answer(entry, participant)
+        if answer is None:
+            raise UsageError(f"{path}: answer {number} is broken", tip=_BROKEN)
+        if answer.picture not in key.pictures:
+            raise UsageError(
+                f"{path}: answer {number} is to {answer.picture!r}, no picture of the key",
+                tip="was the study made anew since? give the key.json of that time",
+            )
+        if answer.picture in answers:
+            raise UsageError(
+                f"{path}: answer {number} is a second one to picture {answer.picture}",
+                tip=_BROKEN,
+            )
+        answers[answer.picture] = answer
+    return participant, list(answers.values())
+
+
+def _answer(entry: Any, participant: str) -> Answer | None:
+    if not isinstance(entry, dict):
+        return None
+    picture, natural, ms = entry.get("picture"), entry.get("natural"), entry.get("ms")
+    if not isinstance(picture, str) or not isinstance(natural, bool):
+        return None
+    if isinstance(ms, bool) or not isinstance(ms, int | float):
+        return None
+    if not (math.isfinite(ms) and ms >= 0):
+        return None
+    return Answer(participant, picture, natural, ms)
