@@ -7,9 +7,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-# For `make model`: colour photographs, and the wall-clock hours to train on them.
+# For `make model`: colour photographs, and the wall-clock hours of each of its four stages.
 PHOTOS ?=
-HOURS  ?= 12
+HOURS  ?= 3
 WIDTH  ?= 1.0
 LICENSE ?= unstated
 
@@ -31,17 +31,27 @@ format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-model: $(VENV)/dev.stamp  ## train and export the shipped models: make model PHOTOS=folder HOURS=12
+model: $(VENV)/dev.stamp  ## train and export the shipped models: make model PHOTOS=folder HOURS=3
 	@test -n "$(PHOTOS)" || { echo "give the photographs: make model PHOTOS=folder" >&2; exit 2; }
-	$(call train,fusion,--objective mse)
-	$(call train,vivid,--objective classification --init runs/fusion)
+	$(call train,fusion-small,$(SMALL) --objective mse)
+	$(call train,fusion,--objective mse --init runs/fusion-small)
+	$(call train,vivid-small,$(SMALL) --objective classification --init runs/fusion-small)
+	$(call train,vivid,--objective classification --init runs/vivid-small)
+	$(call ship,fusion)
+	$(call ship,vivid)
 	$(BIN)/colorize compare models/fusion models/vivid $(PHOTOS) -o runs/comparison --force
+
+# Most of the colours are learned on small views, which cost a third; the rest at the full size.
+SMALL := --size 112 --batch 64 --crop-min 0.4
 
 # Goes on where it was interrupted; a finished run is left as it is.
 define train
 	resume="$$(test -f runs/$(1)/checkpoint.pt && echo --resume)"; \
 	$(BIN)/colorize train $(PHOTOS) --out runs/$(1) --width $(WIDTH) --hours $(HOURS) \
 	    --epochs 100 --degrade 0.5 --crop-min 0.5 $(2) $$resume
+endef
+
+define ship
 	$(BIN)/colorize export runs/$(1) -o models/$(1) --license "$(LICENSE)" --trained-on "$(PHOTOS)"
 	$(BIN)/colorize evaluate models/$(1) $(PHOTOS)
 endef

@@ -49,7 +49,9 @@ def train(
         typer.Option(help="Of a frozen extractor: timm (downloads), a file, or none: random."),
     ] = "timm",
     embedding: Annotated[int, typer.Option(min=1, help="Numbers that the extractor gives.")] = 1000,
-    objective: Annotated[str | None, typer.Option(help="mse, smooth-l1 or classification.")] = None,
+    objective: Annotated[
+        str | None, typer.Option(help="mse, smooth-l1, mse-distribution or classification.")
+    ] = None,
     preset: Annotated[
         str | None, typer.Option(help="`paper`: the paper's optimizer, batch and objective.")
     ] = None,

@@ -105,17 +105,21 @@ def describe_network(config: TrainConfig) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from colorcli.training.description import describe
+    from colorcli.training.description import describe, operations
     from colorcli.training.networks import get_network
     from colorcli.training.run import build_network, build_objective
 
     network = get_network(config.network)
     built = build_network(config, build_objective(config), restored=True)
-    layers = describe(built, config.size or network.training_size)
+    size = config.size or network.training_size
+    layers = describe(built, size)
     table = Table(title=f"{network.name} (width {config.width:g}) — {network.source}")
     for heading in ("layer", "kernel", "stride", "output", "parameters"):
         table.add_column(heading, justify="right" if heading == "parameters" else "left")
     for layer in layers:
         table.add_row(layer.name, layer.kernel, layer.stride, layer.output, f"{layer.parameters:,}")
     Console().print(table)
-    print(f"total: {sum(layer.parameters for layer in layers):,} parameters")
+    print(
+        f"total: {sum(layer.parameters for layer in layers):,} parameters, "
+        f"{operations(built, size) / 1e9:.2f} GFLOPs at {size}×{size} (a multiply-add is two)"
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from colorcli.training.networks import Colorizing
 
@@ -67,16 +68,32 @@ def describe(network: Colorizing, size: int) -> list[Layer]:
             handles.append(module.register_forward_hook(once(add_row)))
         elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             handles.append(module.register_forward_hook(once(add_parameters)))
-    views = [torch.zeros(1, 1, size, size)]
-    if network.global_size not in (None, size):
-        views.append(torch.zeros(1, 1, network.global_size, network.global_size))
     try:
         with torch.no_grad():
-            network.eval()(*views)
+            network.eval()(*_views(network, size))
     finally:
         for handle in handles:
             handle.remove()
     return rows
+
+
+def operations(network: Colorizing, size: int) -> int:
+    """Floating-point operations of one photo `(1, 1, size, size)`; a multiply-add counts as two.
+
+    Those of the global branch are among them: on the photo itself at the global size, else on its
+    rescale. Convolutions and matrix products alone are counted, as PyTorch does.
+    """
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network.eval()(*_views(network, size))
+    return int(counter.get_total_flops())
+
+
+def _views(network: Colorizing, size: int) -> list[Tensor]:
+    """L, and L of the global view where that has another size."""
+    views = [torch.zeros(1, 1, size, size)]
+    if network.global_size not in (None, size):
+        views.append(torch.zeros(1, 1, network.global_size, network.global_size))
+    return views
 
 
 def _row(name: str, module: nn.Module, output: Tensor) -> Layer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
@@ -59,6 +60,40 @@ class MeanSquaredError(Objective):
     def forward(self, output: Tensor, ab: Tensor) -> Tensor:
         """As `Objective.forward`."""
         return functional.mse_loss(output, on_grid(ab, output)) / (2 * AB_LIMIT) ** 2
+
+
+class ChromaDistribution(Objective):
+    """MSE plus how far the colours of the batch, wherever they are, lie from the true ones.
+
+    L = mean((ŷ - y)²) + SW²(ŷ, y): the squared sliced Wasserstein distance (Bonneel et al. 2015)
+    between the two clouds of ab, a mean over directions of mean((sort ŷ·θ - sort y·θ)²). A mean
+    of plausible colours is nearest to each of them, but paler than all; the second term asks
+    that as much strong colour be given as there is, and the first decides where. If ŷ is a
+    regression's and has the spread s where y has S, they balance at ŷ·(1 + S/s)/2. It is for
+    continuing a converged regression (`--init`).
+    """
+
+    name = "mse-distribution"
+    head: ClassVar[Head] = "ab"
+    directions = 8
+    step = 2
+    """Cells of the grid between those that are sorted."""
+
+    def forward(self, output: Tensor, ab: Tensor) -> Tensor:
+        """As `Objective.forward`."""
+        true = on_grid(ab, output)
+        distance = self._sliced(output, true)
+        return (functional.mse_loss(output, true) + distance) / (2 * AB_LIMIT) ** 2
+
+    def _sliced(self, output: Tensor, true: Tensor) -> Tensor:
+        angles = torch.arange(self.directions, device=output.device) * math.pi / self.directions
+        theta = torch.stack((angles.cos(), angles.sin()))
+        clouds = (
+            (x[..., :: self.step, :: self.step].permute(0, 2, 3, 1).reshape(-1, 2) @ theta)
+            for x in (output, true)
+        )
+        ours, theirs = (cloud.sort(0).values for cloud in clouds)
+        return functional.mse_loss(ours, theirs)
 
 
 class SmoothL1(Objective):
@@ -138,7 +173,8 @@ class Classification(Objective):
 
 
 OBJECTIVES: dict[str, type[Objective]] = {
-    objective.name: objective for objective in (Classification, MeanSquaredError, SmoothL1)
+    objective.name: objective
+    for objective in (Classification, MeanSquaredError, ChromaDistribution, SmoothL1)
 }
 
 

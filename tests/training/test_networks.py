@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch import nn
 
 from colorcli.errors import UsageError
-from colorcli.training.description import describe
+from colorcli.training.description import describe, operations
 from colorcli.training.networks import get_network, networks
 
 from .tables import build, conv, table
@@ -63,6 +64,19 @@ def test_fusion_counts_every_parameter_once(fusion: Any) -> None:
     assert layers["colorization.fusion.local"] == 256 * 256
     assert layers["colorization.fusion.global_"] == 256 * 256 + 2 * 256
     assert layers["colorization.head.2"] == 9 * 32 * 2 + 2
+
+
+def test_operations_are_those_of_the_convolutions() -> None:
+    network = build("cnn-mountain")
+    table = describe(network, 256)
+    cells = {layer.name: prod(map(int, layer.output.split("×")[1:])) for layer in table}
+    weights = {
+        name: module.weight.numel()
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Conv2d)
+    }
+    by_hand = sum(2 * count * cells[name.removesuffix(".0")] for name, count in weights.items())
+    assert operations(network, 256) == by_hand
 
 
 def test_layers_that_run_twice_are_described_once() -> None:

@@ -7,6 +7,7 @@ from torch.nn import functional
 from colorcli.errors import UsageError
 from colorcli.training.objectives import (
     OBJECTIVES,
+    ChromaDistribution,
     Classification,
     MeanSquaredError,
     SmoothL1,
@@ -58,6 +59,24 @@ def test_smooth_l1_is_quadratic_up_to_ten_units_and_linear_beyond() -> None:
     ab = torch.zeros(1, 2, 1, 1)
     assert float(SmoothL1()(ab + 4, ab)) == pytest.approx(0.5 * 4**2 / 110)
     assert float(SmoothL1()(ab + 30, ab)) == pytest.approx(10 * (30 - 5) / 110)
+
+
+def test_the_distribution_term_asks_which_colours_and_not_where() -> None:
+    ab = ab_of(16, 16)
+    moved = ab[..., 1::2, 1::2].repeat_interleave(2, 2).repeat_interleave(2, 3).flip(2, 3)
+    there = ab[..., 1::2, 1::2].repeat_interleave(2, 2).repeat_interleave(2, 3)
+    torch.testing.assert_close(ChromaDistribution()(moved, there), MeanSquaredError()(moved, there))
+
+
+def test_the_distribution_term_raises_a_regressions_chroma_to_the_mean_of_both_spreads() -> None:
+    true = torch.randn(1, 2, 64, 64, generator=torch.Generator().manual_seed(0)) * 20
+    known = torch.randn(1, 2, 64, 64, generator=torch.Generator().manual_seed(1)) * 20
+    ab = (true + known) / 2**0.5  # half of the variance can be known: the regression says it
+    regression = known / 2**0.5
+    scales = torch.linspace(0.8, 2.0, 121)
+    losses = torch.stack([ChromaDistribution()(k * regression, ab) for k in scales])
+    best = float(scales[losses.argmin()])
+    assert best == pytest.approx((1 + 2**0.5) / 2, abs=0.03)
 
 
 def test_bins_hold_the_colours_of_srgb() -> None:

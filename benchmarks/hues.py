@@ -1,0 +1,69 @@
+"""How often skies come out blue and greenery green, and how often brown.
+
+    python benchmarks/hues.py PHOTOS [--split val] [--limit 0] [--model fusion …]
+
+PHOTOS is what `colorize evaluate` takes. A photo counts as a sky photo where at least 5 % of its
+pixels lie in the upper half, are light (L > 50) and truly blue (b < -12); as a green one where at
+least 5 % are truly green (a < -8, b > 10). It comes out right where most of those pixels are
+predicted on that side of neutral by more than a unit that nobody sees (b < -1; a < -1), and brown
+where most are predicted with a > 1 and b > 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorcli.collection import decode_rgb, open_collection, spread
+from colorcli.colorizer import Colorizer
+from colorcli.lab import rgb_to_lab
+
+SHARE = 0.05
+SEEN = 1.0
+
+
+def skies(lab: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """`(H, W, 3)` → `(H, W)`."""
+    upper = np.arange(len(lab))[:, None] < len(lab) / 2
+    return upper & (lab[..., 0] > 50) & (lab[..., 2] < -12)
+
+
+def greenery(lab: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """`(H, W, 3)` → `(H, W)`."""
+    return (lab[..., 1] < -8) & (lab[..., 2] > 10)
+
+
+THINGS = {"sky, blue": (skies, 1), "greenery, green": (greenery, 0)}
+
+
+def main() -> None:
+    """Print a row a model and thing."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--limit", type=int, default=0)
+    parser.add_argument("--model", action="append")
+    given = parser.parse_args()
+
+    items = spread(open_collection(given.photos, split=given.split), given.limit)
+    labs = [rgb_to_lab(decode_rgb(item.read())) for item in items]
+    print(f"{'model':12} {'thing':18} photos  right  brown")
+    for model in given.model or ["fusion"]:
+        colorizer = Colorizer.load(model)
+        abs_ = [colorizer.predict_L(np.ascontiguousarray(lab[..., 0])) for lab in labs]
+        for thing, (find, axis) in THINGS.items():
+            right, brown = [], []
+            for lab, ab in zip(labs, abs_, strict=True):
+                there = find(lab)
+                if there.mean() >= SHARE:
+                    right.append((ab[there][:, axis] < -SEEN).mean() > 0.5)
+                    brown.append((ab[there] > SEEN).all(1).mean() > 0.5)
+            shares = [f"{np.mean(share):6.0%}" for share in (right, brown)]
+            print(f"{Path(model).name:12} {thing:18} {len(right):6} {' '.join(shares)}")
+
+
+if __name__ == "__main__":
+    main()
