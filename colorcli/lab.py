@@ -213,9 +213,12 @@ def _fill(L: Float, ab: Float, result: Array, bgr: bool, clamp: bool = True) -> 
     # Together: one by one, the few of each block would cost a hundred calls apiece.
     if any(outside.size for outside in misses):
         where = np.concatenate(misses)
+        lightness = L.take(where)
         mended = np.empty((len(where), 3), result.dtype)
-        _fill(L[where], _clamped(L[where], ab[where]), mended, bgr, clamp=False)
-        result[where] = mended
+        _fill(lightness, _clamped(lightness, ab.take(where, axis=0)), mended, bgr, clamp=False)
+        # A pixel as one item: NumPy puts back whole items faster than rows of three.
+        pixel = f"V{3 * result.itemsize}"
+        result.view(pixel)[where] = mended.view(pixel)
 
 
 def _linear_pixels(L: Float, ab: Float, bgr: bool = False) -> Float:
