@@ -1,6 +1,6 @@
 """Does the device wait for photos? Training steps on stored photos against random tensors.
 
-    python benchmarks/training.py PHOTOS [--width 0.5] [--batch 32] [--device auto] [--limit 512]
+    python benchmarks/training.py PHOTOS [--width 0.5] [--size 224] [--batch 32] [--device auto]
 
 Prints photos/s of both, alternating, and their ratio: 1.00 means that cropping, flipping and ageing
 photos costs nothing beside the network.
@@ -28,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path)
     parser.add_argument("--width", type=float, default=0.5)
+    parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--limit", type=int, default=512)
@@ -43,11 +44,11 @@ def main() -> None:
     objective = MeanSquaredError()
     optimizer = torch.optim.AdamW(network.parameters())
     generator = torch.Generator().manual_seed(0)
-    noise = torch.rand(given.batch, 3, 224, 224, device=device) * 100
+    noise = torch.rand(given.batch, 3, given.size, given.size, device=device) * 100
 
     def photos() -> torch.Tensor:
         chosen = torch.randint(len(store), (given.batch,), generator=generator).to(device)
-        lab = random_views(store, chosen, Views(), generator)
+        lab = random_views(store, chosen, Views(given.size), generator)
         lab[:, :1] = degrade(lab[:, :1], 0.5, generator)
         return lab
 
