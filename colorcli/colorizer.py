@@ -95,7 +95,7 @@ class Colorizer:
         *,
         size: Size = "auto",
         tile: int | None = None,
-        temperature: float | None = None,
+        vividness: float = 1.0,
     ) -> NDArray[Any]:
         """Colour an image.
 
@@ -104,7 +104,7 @@ class Colorizer:
                 RGB or `(H, W, 4)` RGBA; colours are reduced to their L first.
             size: as in `predict`.
             tile: as in `predict`.
-            temperature: as in `predict`.
+            vividness: as in `predict`.
 
         Returns:
             RGB `(H, W, 3)`, or RGBA where there was alpha, of the same dtype and the same L.
@@ -114,13 +114,13 @@ class Colorizer:
             Others: as `predict`.
         """
         photo = Photo.from_array(np.asarray(image))
-        return render(photo, self.predict(photo, size=size, tile=tile, temperature=temperature))
+        return render(photo, self.predict(photo, size=size, tile=tile, vividness=vividness))
 
     def predict_L(
-        self, L: NDArray[np.float32], *, size: Size = "auto", temperature: float | None = None
+        self, L: NDArray[np.float32], *, size: Size = "auto", vividness: float = 1.0
     ) -> NDArray[np.float32]:
         """ab for L given as a float array: `(H, W)` in [0, 100] → float32 `(H, W, 2)`."""
-        return self.predict(FloatL(L), size=size, temperature=temperature).whole()
+        return self.predict(FloatL(L), size=size, vividness=vividness).whole()
 
     def predict(
         self,
@@ -128,7 +128,7 @@ class Colorizer:
         *,
         size: Size = "auto",
         tile: int | None = None,
-        temperature: float | None = None,
+        vividness: float = 1.0,
         global_features: NDArray[np.float32] | None = None,
     ) -> AbMap:
         """Predict the ab of a photo.
@@ -140,23 +140,22 @@ class Colorizer:
             tile: side of the largest square the network sees at once; larger photos are done in
                 pieces with the exact receptive field around them, so that nothing changes but the
                 memory. None decides by the memory that is free.
-            temperature: of a model that predicts a distribution: low is vivid, high is pale.
+            vividness: 1 is the model's own; above it more vivid, below it paler, as in `Model.ab`.
             global_features: `(1, G)` of another photo or of a whole scene, instead of its own.
 
         Returns:
             ab at the resolution it was predicted, for `render`.
 
         Raises:
-            UsageError: a temperature for a model without one, or a size or a tile that cannot be.
+            UsageError: a vividness, a size or a tile that cannot be.
             PhotoError: the memory does not suffice even for the smallest tiles.
             ModelError: the graphs cannot be run, or what they give are no colours.
         """
         if tile is not None and tile < SMALLEST_TILE:
             raise UsageError(f"--tile {tile} is too small", tip=f"at least {SMALLEST_TILE}")
-        if temperature is not None and self.model.spec.temperature is None:
+        if not 0 < vividness < math.inf:
             raise UsageError(
-                f"the model {self.model.spec.name} has no temperature to set",
-                tip="choose a model that predicts a distribution; see `colorize models`",
+                f"--vividness {vividness:g}: it must be above 0", tip="1 is the model's own"
             )
         network_shape = self._network_shape(photo.shape, size)
         scaled = network_shape != photo.shape
@@ -170,7 +169,7 @@ class Colorizer:
         while True:
             try:
                 grid = self._grid(
-                    photo, seen, (padded[0], padded[1]), side, temperature, global_features
+                    photo, seen, (padded[0], padded[1]), side, vividness, global_features
                 )
             except MemoryError:
                 side = self._smaller(side, padded)
@@ -189,7 +188,7 @@ class Colorizer:
         seen: Lightness,
         padded: tuple[int, int],
         tile: int | None,
-        temperature: float | None,
+        vividness: float,
         global_features: NDArray[np.float32] | None,
     ) -> NDArray[np.float32]:
         """ab `(h, w, 2)` on the whole grid, from one pass or from tiles."""
@@ -205,7 +204,7 @@ class Colorizer:
             view = photo.L_at(side, side)[None, None]
             global_features = self.model.global_features(view, shared)
         if features is not None:
-            return self._ab(features, global_features, temperature, padded)
+            return self._ab(features, global_features, vividness, padded)
         grid = np.empty((padded[0] // stride, padded[1] // stride, 2), np.float32)
         halo = self.model.spec.halo
         for (top, bottom), (left, right) in _tiles(padded, area, halo, self.model.spec.multiple):
@@ -213,7 +212,7 @@ class Colorizer:
             columns = max(0, left - halo), min(padded[1], right + halo)
             features = self.model.low_level(_window(seen, rows, columns))
             window = (rows[1] - rows[0], columns[1] - columns[0])
-            ab = self._ab(features, global_features, temperature, window)
+            ab = self._ab(features, global_features, vividness, window)
             grid[top // stride : bottom // stride, left // stride : right // stride] = ab[
                 (top - rows[0]) // stride : (bottom - rows[0]) // stride,
                 (left - columns[0]) // stride : (right - columns[0]) // stride,
@@ -224,11 +223,11 @@ class Colorizer:
         self,
         features: NDArray[np.float32],
         global_features: NDArray[np.float32] | None,
-        temperature: float | None,
+        vividness: float,
         window: tuple[int, int],
     ) -> NDArray[np.float32]:
         """ab `(h, w, 2)` of a window of L of the size `window`."""
-        ab = self.model.ab(features, global_features, temperature=temperature)
+        ab = self.model.ab(features, global_features, vividness=vividness)
         stride = self.model.spec.stride
         expected = (1, 2, window[0] // stride, window[1] // stride)
         if ab.shape != expected:

@@ -120,22 +120,24 @@ class Model:
         features: NDArray[np.float32],
         global_features: NDArray[np.float32] | None,
         *,
-        temperature: float | None = None,
+        vividness: float = 1.0,
     ) -> NDArray[np.float32]:
         """ab `(N, 2, H/stride, W/stride)`.
 
         Args:
             features: what `low_level` gave.
             global_features: what `global_features` gave.
-            temperature: of the predicted distribution; None takes the model's own.
+            vividness: above 0. The temperature of a predicted distribution is divided by it; the
+                chroma of a regression, which has one answer for each pixel, is multiplied.
         """
         feeds = {"L" if self.spec.colorization.reads == "L" else "features": features}
         if global_features is not None:
             feeds["global_features"] = global_features
         if self.spec.temperature is not None:
-            value = self.spec.temperature if temperature is None else temperature
-            feeds["temperature"] = np.array(value, np.float32)
-        return self._run("colorization", feeds)
+            feeds["temperature"] = np.array(self.spec.temperature / vividness, np.float32)
+            return self._run("colorization", feeds)
+        ab = self._run("colorization", feeds)
+        return ab if vividness == 1 else ab * np.float32(vividness)
 
     def _run(self, name: str, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         try:

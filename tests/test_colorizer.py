@@ -114,11 +114,15 @@ def test_alpha_of_an_array_is_carried_untouched(colorizer) -> None:
     np.testing.assert_array_equal(coloured[..., 3], rgba[..., 3])
 
 
-def test_a_temperature_for_a_model_without_one_is_a_wrong_usage(colorizer, L) -> None:
-    if colorizer.model.spec.temperature is not None:
-        pytest.skip("the shipped model has a temperature")
-    with pytest.raises(UsageError, match="no temperature"):
-        colorizer.predict_L(L, temperature=0.5)
+def test_vividness_scales_the_chroma_of_a_regression(colorizer, L) -> None:
+    ab, vivid = (colorizer.predict_L(L, vividness=v) for v in (1.0, 1.5))
+    assert colorizer.model.spec.temperature is None
+    np.testing.assert_allclose(vivid, 1.5 * ab, atol=1e-3)
+
+
+def test_a_vividness_of_nothing_is_a_wrong_usage(colorizer, L) -> None:
+    with pytest.raises(UsageError, match="vividness"):
+        colorizer.predict_L(L, vividness=0)
 
 
 def test_a_size_that_cannot_be_is_a_wrong_usage(colorizer, L) -> None:

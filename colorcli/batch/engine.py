@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from colorcli.colorizer import Colorizer
@@ -47,12 +47,6 @@ class Engine:
         """
         self.start()
         return self._future.result()
-
-    def state(self) -> Literal["loading", "ready", "failed"]:
-        """How far it is, without waiting."""
-        if not self._future.done():
-            return "loading"
-        return "ready" if self._future.exception() is None else "failed"
 
     def _load(self) -> None:
         try:

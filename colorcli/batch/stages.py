@@ -29,7 +29,7 @@ class Settings:
     Attributes:
         size: of the network's input: pixels of its long side, `full` (the photo's own) or `auto`.
         tile: side of a tile in pixels; None: by the memory available.
-        temperature: of a model that predicts a distribution; None: the model's own.
+        vividness: above 1 more vivid, below 1 paler; as in `Model.ab`.
         quality: of lossy formats, 1 to 100.
         mark: whether metadata says that the colours are predicted.
         replace: whether existing outputs are replaced.
@@ -38,7 +38,7 @@ class Settings:
 
     size: int | Literal["full", "auto"] = "auto"
     tile: int | None = None
-    temperature: float | None = None
+    vividness: float = 1.0
     quality: int = 95
     mark: bool = True
     replace: bool = False
@@ -131,7 +131,7 @@ def predict(work: Work, colorizer: Colorizer, settings: Settings) -> None:
         return
     with work.stage():
         work.ab = colorizer.predict(
-            work.photo, size=settings.size, tile=settings.tile, temperature=settings.temperature
+            work.photo, size=settings.size, tile=settings.tile, vividness=settings.vividness
         )
 
 

@@ -93,12 +93,9 @@ def colorize(
         ),
     ] = None,
     vividness: Annotated[
-        float | None,
-        typer.Option(
-            help="Above 1 more vivid, below 1 paler; for models that have a choice.",
-            rich_help_panel=_COLOURS,
-        ),
-    ] = None,
+        float,
+        typer.Option(min=0.01, help="Above 1 more vivid, below 1 paler.", rich_help_panel=_COLOURS),
+    ] = 1.0,
     skip_existing: Annotated[
         bool,
         typer.Option(
@@ -155,10 +152,9 @@ def colorize(
     if watch and dry_run:
         raise UsageError("--watch and --dry-run contradict each other", tip="give one")
     from colorcli.batch.engine import Engine, EngineSettings
-    from colorcli.cli.options import amount_of, size_of, temperature_for, threads_of
+    from colorcli.cli.options import amount_of, size_of, threads_of
 
     network_size = size_of(size)
-    temperature = temperature_for(vividness, model)
     engine = Engine(EngineSettings(model, device, threads_of(threads), precision))
     if not (dry_run or skip_existing or watch):
         # onnxruntime loads beside what follows: OpenCV, the plan, the first photo.
@@ -172,7 +168,7 @@ def colorize(
     settings = Settings(
         size=network_size,
         tile=tile,
-        temperature=temperature,
+        vividness=vividness,
         quality=quality,
         mark=not no_mark,
         replace=force,

@@ -47,8 +47,8 @@ def compare(
         typer.Option(help="--no-truth: tinted photos, whose colours are none to compare with."),
     ] = True,
     vividness: Annotated[
-        float | None, typer.Option(help="Of models that have one; 1 is their own.")
-    ] = None,
+        float, typer.Option(min=0.01, help="Above 1 more vivid, below 1 paler.")
+    ] = 1.0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace the sheet and the page.")] = False,
     json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,

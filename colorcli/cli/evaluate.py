@@ -28,8 +28,8 @@ def evaluate(
         int | None, typer.Option(min=1, help="At most so many photos, evenly spread.")
     ] = None,
     vividness: Annotated[
-        float | None, typer.Option(help="Of a model that has one; 1 is its own.")
-    ] = None,
+        float, typer.Option(min=0.01, help="Above 1 more vivid, below 1 paler.")
+    ] = 1.0,
     seed: Annotated[int, typer.Option(help="Of the split, where none is given.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
     by_source: Annotated[

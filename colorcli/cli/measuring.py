@@ -31,7 +31,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def load(name: str, *, device: str, size: str, vividness: float | None) -> tuple[Model, Predict]:
+def load(name: str, *, device: str, size: str, vividness: float) -> tuple[Model, Predict]:
     """A model, and its L → ab with the options of the command line.
 
     Args:
@@ -45,17 +45,16 @@ def load(name: str, *, device: str, size: str, vividness: float | None) -> tuple
         ModelError: there is no such model, or it is broken.
         DeviceError: the device asked for by name cannot be used.
     """
-    from colorcli.cli.options import size_of, temperature_for
+    from colorcli.cli.options import size_of
     from colorcli.colorizer import Colorizer
 
     longest = size_of(size)
-    temperature = temperature_for(vividness, name)
     colorizer = Colorizer.load(name, device=device)
     if colorizer.model.fallback_reason is not None:
         messages.note(f"running on the CPU: {colorizer.model.fallback_reason}")
 
     def predict(L: Any) -> Any:
-        return colorizer.predict_L(L, size=longest, temperature=temperature)
+        return colorizer.predict_L(L, size=longest, vividness=vividness)
 
     return colorizer.model, predict
 

@@ -49,7 +49,7 @@ def _row(name: str, folder: Path, spec: Any) -> dict[str, Any]:
         "license": spec.license,
         "trained_on": spec.trained_on,
         "description": spec.description,
-        "vividness": spec.temperature is not None,
+        "vividness": "chroma" if spec.temperature is None else "temperature",
         "metrics": spec.metrics,
         "folder": str(folder),
     }
@@ -61,7 +61,6 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     lines = [titles]
     for row in rows:
         figures = [_figure(row["metrics"].get(name)) for name in metrics]
-        vividness = "yes" if row["vividness"] else "-"
         size = f"{row['bytes'] / 1e6:.1f} MB"
         lines.append(
             [
@@ -69,7 +68,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
                 row["version"],
                 size,
                 *figures,
-                vividness,
+                row["vividness"],
                 row["license"],
                 row["trained_on"],
             ]

@@ -55,27 +55,3 @@ def amount_of(text: str, option: str) -> int:
     if value < 1:
         raise UsageError(f"{option} {text}: not a number above 0", tip=f"for example {option} 500M")
     return value
-
-
-def temperature_for(vividness: float | None, model: str) -> float | None:
-    """The temperature that `--vividness` means for a model: its own one divided by it.
-
-    Raises:
-        UsageError: the model predicts no distribution, or the value is not above 0.
-        ModelError: there is no such model.
-    """
-    if vividness is None:
-        return None
-    if not vividness > 0:
-        raise UsageError(
-            f"--vividness {vividness:g}: it must be above 0", tip="1 is the model's own"
-        )
-    from colorcli.spec import ModelSpec, find_model
-
-    own = ModelSpec.read(find_model(model)).temperature
-    if own is None:
-        raise UsageError(
-            f"--vividness: the model {model} has one answer for each photo",
-            tip="`colorize models` shows which models have a vividness",
-        )
-    return own / vividness

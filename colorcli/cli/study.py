@@ -142,7 +142,7 @@ def _load(models: list[str], *, device: str, size: str) -> dict[str, Predict]:
 
     predictors: dict[str, Predict] = {}
     for model in models:
-        loaded, predict = measuring.load(model, device=device, size=size, vividness=None)
+        loaded, predict = measuring.load(model, device=device, size=size, vividness=1)
         name = loaded.spec.folder.resolve().name
         # Two folders may hold models of one name: runs of one training, say.
         name = model if name in predictors else name

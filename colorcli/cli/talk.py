@@ -85,7 +85,8 @@ class Talk:
 
     def told(self, outcome: Outcome) -> None:
         """Says and counts one outcome."""
-        self._say_device()
+        if outcome.status == "done":
+            self._say_device()
         self._take(outcome)
         if self._bar is not None:
             self._bar.update()
@@ -122,7 +123,6 @@ class Talk:
 
     def watching(self, folder: Path) -> None:
         """Says that a watch began."""
-        self._say_device()
         if not self._manner.quiet:
             messages.note(f"watching {folder}; Ctrl-C ends")
 
@@ -158,7 +158,7 @@ class Talk:
         messages.error(f"{_spoken(outcome.source, 'input')}: {outcome.reason}", tip)
 
     def _say_device(self) -> None:
-        if self._device_said or self._engine.state() != "ready":
+        if self._device_said:
             return
         self._device_said = True
         model = self._engine.colorizer().model

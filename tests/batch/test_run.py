@@ -151,10 +151,10 @@ def test_a_model_that_cannot_be_loaded_ends_the_batch(album: Path) -> None:
 
 
 def test_nothing_to_do_loads_no_model(album: Path) -> None:
+    # Loading would end the batch by a ModelError, as above.
     engine = Engine(EngineSettings("no such model"))
     outcomes = list(Batch(make_plan(["missing.jpg"]), SETTINGS, engine))
     assert [outcome.status for outcome in outcomes] == ["failed"]
-    assert engine.state() == "loading"
 
 
 def test_a_stopped_batch_reports_all_it_wrote(album: Path, engine: Engine) -> None:

@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
+from colorcli.lab import rgb_to_lab
+
 from .conftest import Run, said
 
 
@@ -181,10 +183,15 @@ def test_a_name_of_any_bytes(run: Run, photos: Path, tmp_path: Path) -> None:
     assert len(process.stdout.splitlines()) == 1
 
 
-def test_vividness_needs_a_model_that_has_it(run: Run, photos: Path) -> None:
-    process = run(photos / "camera.jpg", "--vividness", "2")
-    assert process.returncode == 2
-    assert said(process)[0].startswith("error: --vividness: ")
+def test_vividness_is_the_users_choice(run: Run, photos: Path, tmp_path: Path) -> None:
+    chroma = []
+    for vividness in ("0.5", "1", "2"):
+        out = tmp_path / f"{vividness}.png"
+        process = run(photos / "camera.jpg", "-o", out, "--vividness", vividness)
+        assert process.returncode == 0, process.stderr
+        lab = rgb_to_lab(cv2.imread(str(out), cv2.IMREAD_COLOR_RGB))
+        chroma.append(np.hypot(lab[..., 1], lab[..., 2]).mean())
+    assert chroma[0] < 0.7 * chroma[1] < 0.7 * chroma[2]
 
 
 def test_cuda_by_name_fails_where_there_is_none(run: Run, photos: Path) -> None:

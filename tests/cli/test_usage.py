@@ -30,7 +30,7 @@ from .conftest import Run, said
         ("photo.jpg --size -3", "not a size"),
         ("photo.jpg --max-pixels many", "--max-pixels many: not a number above 0"),
         ("photo.jpg --max-bytes 0", "--max-bytes 0"),
-        ("photo.jpg --vividness 0", "--vividness 0"),
+        ("photo.jpg --vividness 0", "0.0 is not at least 0.01"),
         ("photo.jpg --force --skip-existing", "contradict"),
         ("photo.jpg --quiet --verbose", "contradict"),
         ("photo.jpg --format docx", "--format docx: no such format"),

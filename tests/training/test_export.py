@@ -174,7 +174,7 @@ def test_temperature_is_an_input(exported: Callable[[str], tuple[Run, Exported]]
     _, done = exported("classification")
     colorizer = Colorizer.load(str(done.folder))
     assert colorizer.model.spec.temperature == pytest.approx(0.38)
-    pale, vivid = (colorizer.predict_L(ramp(64, 64), temperature=t) for t in (1.0, 0.1))
+    pale, vivid = (colorizer.predict_L(ramp(64, 64), vividness=v) for v in (0.4, 4.0))
     assert np.hypot(*vivid.transpose(2, 0, 1)).mean() > np.hypot(*pale.transpose(2, 0, 1)).mean()
 
 
