@@ -7,7 +7,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-# For `make model`: colour photographs, and the wall-clock hours of each of its four stages.
+# For `make model`: colour photographs, and the wall-clock hours of each of its three stages.
 PHOTOS ?=
 HOURS  ?= 3
 WIDTH  ?= 1.0
@@ -33,22 +33,21 @@ format: $(VENV)/dev.stamp
 
 model: $(VENV)/dev.stamp  ## train and export the shipped models: make model PHOTOS=folder HOURS=3
 	@test -n "$(PHOTOS)" || { echo "give the photographs: make model PHOTOS=folder" >&2; exit 2; }
-	$(call train,fusion-small,$(SMALL) --objective mse)
-	$(call train,fusion,--objective mse --init runs/fusion-small)
-	$(call train,vivid-small,$(SMALL) --objective classification --init runs/fusion-small)
-	$(call train,vivid,--objective classification --init runs/vivid-small)
+	$(call train,fusion-small,--size 112 --batch 64 --objective mse)
+	$(call train,fusion,$(LAST) --objective mse)
+	$(call train,vivid,$(LAST) --objective mse-distribution)
 	$(call ship,fusion)
 	$(call ship,vivid)
 	$(BIN)/colorize compare models/fusion models/vivid $(PHOTOS) -o runs/comparison --force
 
-# Most of the colours are learned on small views, which cost a third; the rest at the full size.
-SMALL := --size 112 --batch 64 --crop-min 0.4
+# Most of the colours are learned on small views, which cost a third; the rest on larger ones.
+LAST := --size 160 --batch 48 --learning-rate 0.0005 --init runs/fusion-small
 
 # Goes on where it was interrupted; a finished run is left as it is.
 define train
 	resume="$$(test -f runs/$(1)/checkpoint.pt && echo --resume)"; \
 	$(BIN)/colorize train $(PHOTOS) --out runs/$(1) --width $(WIDTH) --hours $(HOURS) \
-	    --epochs 100 --degrade 0.5 --crop-min 0.5 $(2) $$resume
+	    --epochs 100 --degrade 0.5 --crop-min 0.4 $(2) $$resume
 endef
 
 define ship

@@ -19,7 +19,7 @@ import onnx
 from alternating import alternate, report
 from single_graph import single_graph
 
-from colorcli.spec import ModelSpec, find_model
+from colorcli.spec import DEFAULT_MODEL, ModelSpec, find_model
 from samples import gray_jpeg
 
 PHOTOS = {"224": (224, 224), "2048": (2048, 2048), "12 MP": (4000, 3000)}
@@ -39,7 +39,7 @@ def run(command: list[str], scratch: Path, cache: str) -> None:
 def main() -> None:
     """Runs the script."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="fusion")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--precision", default="auto")
     arguments = parser.parse_args()

@@ -26,7 +26,7 @@ from single_graph import single_graph
 from colorcli.bench.conversions import synthetic_gray
 from colorcli.colorizer import Colorizer, FloatL
 from colorcli.model import Model
-from colorcli.spec import ModelSpec, find_model
+from colorcli.spec import DEFAULT_MODEL, ModelSpec, find_model
 from colorcli.training.networks import NetworkOptions, get_network
 
 Way = Callable[[], object]
@@ -118,7 +118,7 @@ def in_openvino(path: Path, L: Image, view: Image) -> dict[str, Way]:
 def main() -> None:
     """Runs the script."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="fusion")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--sizes", default="224,512,1024")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--no-compile", action="store_true", help="torch.compile needs a compiler.")

@@ -24,7 +24,7 @@ from colorcli.bench.conversions import synthetic_gray
 from colorcli.colorizer import Colorizer
 from colorcli.model import Model
 from colorcli.photo import Photo
-from colorcli.spec import ModelSpec
+from colorcli.spec import DEFAULT_MODEL, ModelSpec
 
 # Input channels, output channels, side of the map: shapes like those of the network's middle.
 SHAPES = ((64, 64, 256), (128, 128, 128), (256, 256, 64), (512, 512, 64))
@@ -99,7 +99,7 @@ def _name(inputs: int, outputs: int, side: int) -> str:
 def main() -> None:
     """Runs the script."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", nargs="?", default="fusion")
+    parser.add_argument("model", nargs="?", default=DEFAULT_MODEL)
     parser.add_argument("--sizes", default="224,512,1024,2048")
     parser.add_argument("--rounds", type=int, default=15)
     arguments = parser.parse_args()

@@ -16,14 +16,14 @@ from alternating import alternate, report
 from cold_start import SCRIPT, run
 from single_graph import single_graph
 
-from colorcli.spec import ModelSpec, find_model
+from colorcli.spec import DEFAULT_MODEL, ModelSpec, find_model
 from samples import gray_jpeg
 
 
 def main() -> None:
     """Runs the script."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="fusion")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--photos", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from colorcli.collection import decode_rgb, open_collection, spread
 from colorcli.colorizer import Colorizer
 from colorcli.lab import rgb_to_lab
+from colorcli.spec import DEFAULT_MODEL
 
 SHARE = 0.05
 SEEN = 1.0
@@ -48,10 +49,12 @@ def main() -> None:
     parser.add_argument("--model", action="append")
     given = parser.parse_args()
 
-    items = spread(open_collection(given.photos, split=given.split), given.limit)
+    items = open_collection(given.photos, split=given.split)
+    if given.limit:
+        items = spread(items, given.limit)
     labs = [rgb_to_lab(decode_rgb(item.read())) for item in items]
     print(f"{'model':12} {'thing':18} photos  right  brown")
-    for model in given.model or ["fusion"]:
+    for model in given.model or [DEFAULT_MODEL]:
         colorizer = Colorizer.load(model)
         abs_ = [colorizer.predict_L(np.ascontiguousarray(lab[..., 0])) for lab in labs]
         for thing, (find, axis) in THINGS.items():

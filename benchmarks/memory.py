@@ -14,13 +14,14 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
+from colorcli.spec import DEFAULT_MODEL
 from samples import gray_jpeg
 
 
 def main() -> None:
     """Runs the script."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="fusion")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--megapixels", type=float, default=48)
     parser.add_argument("--sizes", default="auto,full")
     arguments = parser.parse_args()

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from colorcli.bench.conversions import synthetic_gray
 from colorcli.colorizer import Colorizer
 from colorcli.photo import Photo
+from colorcli.spec import DEFAULT_MODEL
 
 
 def block(inputs: int, outputs: int, layers: int, stride: int = 1, dilation: int = 1) -> nn.Module:
@@ -191,7 +192,7 @@ def session(network: nn.Module, side: int) -> ort.InferenceSession:
 def main() -> None:
     """Runs the script."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="fusion")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--precision", default="fp32")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()

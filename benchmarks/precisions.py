@@ -15,12 +15,13 @@ from colorcli.bench.conversions import synthetic_gray
 from colorcli.colorizer import Colorizer
 from colorcli.model import Model
 from colorcli.photo import Photo
+from colorcli.spec import DEFAULT_MODEL
 
 
 def main() -> None:
     """Runs the script."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", nargs="?", default="fusion")
+    parser.add_argument("model", nargs="?", default=DEFAULT_MODEL)
     parser.add_argument("--sizes", default="224,320,512,1024,2048")
     parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from alternating import alternate, report
 
 from colorcli.model import Model
-from colorcli.spec import ModelSpec, find_model
+from colorcli.spec import DEFAULT_MODEL, ModelSpec, find_model
 
 
 def main() -> None:
     """Runs the script."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", nargs="?", default="fusion")
+    parser.add_argument("model", nargs="?", default=DEFAULT_MODEL)
     parser.add_argument("--rounds", type=int, default=15)
     arguments = parser.parse_args()
     spec = ModelSpec.read(find_model(arguments.model))

@@ -12,7 +12,7 @@ from pathlib import Path
 import onnx
 from onnx import compose
 
-from colorcli.spec import ModelSpec, find_model
+from colorcli.spec import DEFAULT_MODEL, ModelSpec, find_model
 
 
 def single_graph(spec: ModelSpec) -> onnx.ModelProto:
@@ -62,7 +62,7 @@ def _rename(model: onnx.ModelProto, old: str, new: str) -> None:
 def main() -> None:
     """Runs the script."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", nargs="?", default="fusion")
+    parser.add_argument("model", nargs="?", default=DEFAULT_MODEL)
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     onnx.save(single_graph(ModelSpec.read(find_model(arguments.model))), arguments.output)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from colorcli.collection import decode_rgb, open_collection
 from colorcli.colorizer import Colorizer
 from colorcli.lab import rgb_to_lab
+from colorcli.spec import DEFAULT_MODEL
 
 CELL = 32
 SMOOTH = 2.0
@@ -36,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path)
     parser.add_argument("--split", default="val-large")
-    parser.add_argument("--model", default="fusion")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--sizes", default="160,224,320,448,full")
     given = parser.parse_args()
 

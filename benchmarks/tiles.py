@@ -18,6 +18,7 @@ from colorcli.bench.conversions import synthetic_gray
 from colorcli.bench.peak import PeakMemory
 from colorcli.colorizer import Colorizer
 from colorcli.photo import Photo
+from colorcli.spec import DEFAULT_MODEL
 
 
 def peak_megabytes(arguments: argparse.Namespace, tile: int | None) -> float:
@@ -32,7 +33,7 @@ def peak_megabytes(arguments: argparse.Namespace, tile: int | None) -> float:
 def main() -> None:
     """Runs the script."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="fusion")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--precision", default="fp32")
     parser.add_argument("--side", type=int, default=2048)
     parser.add_argument("--tile", type=int)

@@ -2,7 +2,7 @@
 
     from colorcli import Colorizer
 
-    rgb = Colorizer.load("fusion").colorize(gray)
+    rgb = Colorizer.load().colorize(gray)
 
 Names load when they are first used, so that the command starts at once.
 """

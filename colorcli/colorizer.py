@@ -16,6 +16,7 @@ from colorcli.errors import ModelError, PhotoError, UsageError
 from colorcli.memory import available_memory
 from colorcli.model import Model
 from colorcli.photo import Photo, render
+from colorcli.spec import DEFAULT_MODEL
 
 Size = int | Literal["auto", "full"]
 
@@ -71,7 +72,7 @@ class FloatL:
 class Colorizer:
     """Colours photographs with one model.
 
-    `Colorizer.load("fusion").colorize(array)` is the whole of it.
+    `Colorizer.load().colorize(array)` is the whole of it.
     """
 
     def __init__(self, model: Model) -> None:
@@ -80,7 +81,7 @@ class Colorizer:
     @classmethod
     def load(
         cls,
-        name: str = "fusion",
+        name: str = DEFAULT_MODEL,
         *,
         device: str = "auto",
         threads: int | None = None,

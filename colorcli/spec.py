@@ -13,6 +13,9 @@ from colorcli.precision import PrecisionSpec
 
 FORMAT = 1
 
+DEFAULT_MODEL = "vivid"
+"""The model of the command, where none is named."""
+
 _PACKAGE = Path(__file__).parent
 
 

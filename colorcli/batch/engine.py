@@ -7,6 +7,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from colorcli.spec import DEFAULT_MODEL
+
 if TYPE_CHECKING:
     from colorcli.colorizer import Colorizer
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 class EngineSettings:
     """Which model runs where; the words are those of `Colorizer.load`."""
 
-    model: str = "fusion"
+    model: str = DEFAULT_MODEL
     device: str = "auto"
     threads: int | None = None
     precision: str = "auto"

@@ -12,6 +12,7 @@ import typer
 
 from colorcli.cli import messages
 from colorcli.errors import UsageError
+from colorcli.spec import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from colorcli.bench import Figures, FolderFigures
@@ -44,7 +45,9 @@ def bench(
     photos: Annotated[
         Path | None, typer.Option(help="Time the photos of a folder instead, file to file.")
     ] = None,
-    model: Annotated[str, typer.Option(help="A model's name or folder; see `models`.")] = "fusion",
+    model: Annotated[
+        str, typer.Option(help="A model's name or folder; see `models`.")
+    ] = DEFAULT_MODEL,
     device: Annotated[
         str, typer.Option(help="auto: the GPU, if there is one, and the CPU; or cpu, cuda[:N].")
     ] = "auto",

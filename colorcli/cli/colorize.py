@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from colorcli.errors import UsageError
+from colorcli.spec import DEFAULT_MODEL
 
 _OUTPUT = "Output"
 _COLOURS = "Colours"
@@ -60,7 +61,7 @@ def colorize(
     model: Annotated[
         str,
         typer.Option(help="A model's name or folder; see `models`.", rich_help_panel=_COLOURS),
-    ] = "fusion",
+    ] = DEFAULT_MODEL,
     device: Annotated[
         str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel=_COLOURS)
     ] = "auto",

@@ -13,12 +13,13 @@ import typer
 from colorcli.cli import messages
 from colorcli.errors import ColorizeError
 from colorcli.processor import notable_flags
+from colorcli.spec import DEFAULT_MODEL
 
 _PACKAGES = ("colorize-cli", "onnxruntime-gpu", "onnxruntime", "opencv-python", "numpy", "typer")
 
 
 def doctor(
-    model: Annotated[str, typer.Option(help="A model's name or folder.")] = "fusion",
+    model: Annotated[str, typer.Option(help="A model's name or folder.")] = DEFAULT_MODEL,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or int8.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
