@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from colorcli.cli import measuring
+from colorcli.cli.measuring import ModelsAndPhotos
 from colorcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,14 +20,7 @@ _SHEET, _PAGE = "sheet.png", "index.html"
 
 
 def compare(
-    models_and_photos: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="MODELS... PHOTOS",
-            help="Names or folders of models, then photos: a folder tree, tar shards, one photo.",
-            show_default=False,
-        ),
-    ],
+    models_and_photos: ModelsAndPhotos,
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for sheet.png and index.html.")
     ] = Path("comparison"),
@@ -58,7 +53,6 @@ def compare(
     Writes a contact sheet gray | models | true, and a page with before/after sliders that needs
     nothing but a browser.
     """
-    from colorcli.cli import measuring
     from colorcli.collection import spread
     from colorcli.comparison import compare as run
     from colorcli.comparison import contact_sheet, encode_png
@@ -76,16 +70,9 @@ def compare(
     items = spread(chosen, limit)
     training = [item for item in everything if item.split == "train"]
 
-    specs, predictors = {}, {}
-    for model in models:
-        loaded, predict = measuring.load(model, device=device, size=size, vividness=vividness)
-        # Two folders may hold models of one name: runs of one training, say.
-        name = (
-            model
-            if loaded.spec.folder.resolve().name in specs
-            else loaded.spec.folder.resolve().name
-        )
-        specs[name], predictors[name] = loaded.spec, predict
+    loaded = measuring.load_all(models, device=device, size=size, vividness=vividness)
+    specs = {name: model.spec for name, (model, _) in loaded.items()}
+    predictors = {name: predict for name, (_, predict) in loaded.items()}
     result = run(
         predictors,
         items,
@@ -115,7 +102,6 @@ def compare(
 
 
 def _table(result: Comparison, specs: dict[str, ModelSpec]) -> list[list[str]]:
-    from colorcli.cli import measuring
 
     scores = result.report.scores if result.report else {}
     names = list(scores) or list(specs)

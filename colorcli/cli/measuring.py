@@ -6,7 +6,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from colorcli.cli import messages
 from colorcli.errors import UsageError
@@ -16,6 +18,16 @@ if TYPE_CHECKING:
     from colorcli.evaluation import Predict, Report
     from colorcli.model import Model
     from colorcli.scores import Scores
+
+ModelsAndPhotos = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="MODELS... PHOTOS",
+        help="Names or folders of models, then photos: a folder tree, tar shards, one photo.",
+        show_default=False,
+    ),
+]
+"""The arguments of commands that set several models on the same photos."""
 
 _ROWS: tuple[tuple[str, str, str], ...] = (
     ("PSNR, dB", "psnr", ".2f"),
@@ -31,7 +43,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def load(name: str, *, device: str, size: str, vividness: float) -> tuple[Model, Predict]:
+def load(name: str, *, device: str, size: str, vividness: float = 1.0) -> tuple[Model, Predict]:
     """A model, and its L → ab with the options of the command line.
 
     Args:
@@ -57,6 +69,32 @@ def load(name: str, *, device: str, size: str, vividness: float) -> tuple[Model,
         return colorizer.predict_L(L, size=longest, vividness=vividness)
 
     return colorizer.model, predict
+
+
+def load_all(
+    models: Sequence[str], *, device: str, size: str, vividness: float = 1.0
+) -> dict[str, tuple[Model, Predict]]:
+    """Several models, each as `load` gives it, by the names of their folders.
+
+    Raises:
+        UsageError: as `load`; or two have one name, or one that a column of its own has.
+        Others: as `load`.
+    """
+    from colorcli.comparison import GRAY, TRUE
+
+    loaded: dict[str, tuple[Model, Predict]] = {}
+    for given in models:
+        model, predict = load(given, device=device, size=size, vividness=vividness)
+        name = model.spec.folder.resolve().name
+        # Two folders may hold models of one name: runs of one training, say.
+        name = given if name in loaded else name
+        if name in (*loaded, GRAY, TRUE):
+            raise UsageError(
+                f"{given}: a second system named {name!r}",
+                tip="give each model once; gray and true are the photos' own",
+            )
+        loaded[name] = model, predict
+    return loaded
 
 
 def choose_photos(photos: Path, split: str | None) -> tuple[list[Item], list[Item]]:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colorcli.cli import messages
+from colorcli.cli import measuring, messages
+from colorcli.cli.measuring import ModelsAndPhotos
 from colorcli.errors import PhotoError, UsageError
 
 if TYPE_CHECKING:
-    from colorcli.evaluation import Predict
     from colorcli.study.results import Results
 
 study = typer.Typer(
@@ -27,14 +27,7 @@ _PAGE, _KEY = "study.html", "key.json"
 
 @study.command()
 def make(
-    models_and_photos: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="MODELS... PHOTOS",
-            help="Names or folders of models, then photos: a folder tree, tar shards, one photo.",
-            show_default=False,
-        ),
-    ],
+    models_and_photos: ModelsAndPhotos,
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for study.html and key.json.")
     ] = Path("study"),
@@ -62,7 +55,6 @@ def make(
 
     Send study.html to participants, and keep key.json: it says which system made which picture.
     """
-    from colorcli.cli import measuring
     from colorcli.comparison import TRUE
     from colorcli.files import write_whole
     from colorcli.study.key import key_of, write_key
@@ -79,7 +71,8 @@ def make(
     *models, last = models_and_photos
     measuring.refuse_existing([out / _PAGE, out / _KEY], force=force)
     _, items = measuring.choose_photos(Path(last), split)
-    predictors = _load(models, device=device, size=size)
+    loaded = measuring.load_all(models, device=device, size=size)
+    predictors = {name: predict for name, (_, predict) in loaded.items()}
 
     pictures, failed = [], list[tuple[str, str]]()
     drawn = make_pictures(predictors, items, photos=photos, seed=seed, truth=truth, failed=failed)
@@ -115,7 +108,6 @@ def results(
     json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
     """Sum up the answers: how natural each system's pictures look."""
-    from colorcli.cli import measuring
     from colorcli.study.answers import read_answers
     from colorcli.study.key import read_key
     from colorcli.study.results import results_of
@@ -133,26 +125,6 @@ def results(
     measuring.print_table(
         _table(found), f"“{found.question}” study {found.study}, {found.participants} participants"
     )
-
-
-def _load(models: list[str], *, device: str, size: str) -> dict[str, Predict]:
-    """The models by the names of their folders."""
-    from colorcli.cli import measuring
-    from colorcli.comparison import GRAY, TRUE
-
-    predictors: dict[str, Predict] = {}
-    for model in models:
-        loaded, predict = measuring.load(model, device=device, size=size, vividness=1)
-        name = loaded.spec.folder.resolve().name
-        # Two folders may hold models of one name: runs of one training, say.
-        name = model if name in predictors else name
-        if name in (*predictors, GRAY, TRUE):
-            raise UsageError(
-                f"{model}: a second system named {name!r}",
-                tip="give each model once; gray and true are the photos' own",
-            )
-        predictors[name] = predict
-    return predictors
 
 
 def _table(found: Results) -> list[list[str]]:
