@@ -44,10 +44,14 @@ def train(
     global_pool: Annotated[
         bool, typer.Option("--global-pool", help="Average the maps of the global branch first.")
     ] = False,
-    inception_weights: Annotated[
+    pretrained: Annotated[
         str,
-        typer.Option(help="Of a frozen extractor: timm (downloads), a file, or none: random."),
-    ] = "timm",
+        typer.Option(
+            "--pretrained",
+            "--inception-weights",
+            help="Weights of a pretrained part: imagenet, a file, or none: random.",
+        ),
+    ] = "imagenet",
     embedding: Annotated[int, typer.Option(min=1, help="Numbers that the extractor gives.")] = 1000,
     objective: Annotated[
         str | None, typer.Option(help="mse, smooth-l1, mse-distribution or classification.")
@@ -77,6 +81,9 @@ def train(
     degrade: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Strength of old-photograph faults on L.")
     ] = 0.0,
+    distribution: Annotated[
+        float, typer.Option(min=0.0, help="Weight of the distance in mse-distribution.")
+    ] = 1.0,
     rebalance: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="λ of the classification; 1: no rebalancing.")
     ] = 0.5,
@@ -113,7 +120,7 @@ def train(
         width=width,
         global_features=not no_global,
         global_pool=global_pool,
-        inception_weights=inception_weights,
+        pretrained=pretrained,
         embedding=embedding,
         objective=objective or base.objective,
         scene_weight=scene_weight,
@@ -129,6 +136,7 @@ def train(
         zoom=zoom,
         shear=shear,
         degrade=degrade,
+        distribution=distribution,
         rebalance=rebalance if rebalance < 1 else None,
         seed=seed,
     )

@@ -18,7 +18,8 @@ class TrainConfig:
         width: factor on every channel count.
         global_features: False trains the baseline without the global branch.
         global_pool: averages the global branch's maps before its fully connected layers.
-        inception_weights: of a frozen extractor: `timm`, `none` (random) or a file.
+        pretrained: weights that a network starts from which has a pretrained part: `imagenet`,
+            `none` (random) or a file.
         embedding: numbers that a frozen extractor gives a photo.
         objective: name of the objective.
         scene_weight: of the cross-entropy on the photos' labels, beside the objective; 0 is off,
@@ -38,6 +39,7 @@ class TrainConfig:
         zoom: further random scaling.
         shear: largest random shear.
         degrade: strength of the old-photograph faults on L, 0 to 1.
+        distribution: weight of the distance of the distributions in `mse-distribution`.
         rebalance: λ of the classification objective; None weighs all colours alike.
         short_side: photos are kept in memory at this short side.
         min_chroma: photos with a lower mean chroma are left out as gray.
@@ -48,7 +50,7 @@ class TrainConfig:
     width: float = 1.0
     global_features: bool = True
     global_pool: bool = False
-    inception_weights: str = "timm"
+    pretrained: str = "imagenet"
     embedding: int = 1000
     objective: str = "mse"
     scene_weight: float = 0.0
@@ -67,6 +69,7 @@ class TrainConfig:
     zoom: float = 0.0
     shear: float = 0.0
     degrade: float = 0.0
+    distribution: float = 1.0
     rebalance: float | None = 0.5
     short_side: int = 256
     min_chroma: float = 2.0

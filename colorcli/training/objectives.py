@@ -65,12 +65,15 @@ class MeanSquaredError(Objective):
 class ChromaDistribution(Objective):
     """MSE plus how far the colours of the batch, wherever they are, lie from the true ones.
 
-    L = mean((ŷ - y)²) + SW²(ŷ, y): the squared sliced Wasserstein distance (Bonneel et al. 2015)
+    L = mean((ŷ - y)²) + w·SW²(ŷ, y): the squared sliced Wasserstein distance (Bonneel et al. 2015)
     between the two clouds of ab, a mean over directions of mean((sort ŷ·θ - sort y·θ)²). A mean
     of plausible colours is nearest to each of them, but paler than all; the second term asks
     that as much strong colour be given as there is, and the first decides where. If ŷ is a
-    regression's and has the spread s where y has S, they balance at ŷ·(1 + S/s)/2. It is for
-    continuing a converged regression (`--init`).
+    regression's and has the spread s where y has S, they balance at ŷ·(1 + w·S/s)/(1 + w). It is
+    for continuing a converged regression (`--init`).
+
+    Args:
+        weight: w, how much the distribution counts beside the error.
     """
 
     name = "mse-distribution"
@@ -79,11 +82,15 @@ class ChromaDistribution(Objective):
     step = 2
     """Cells of the grid between those that are sorted."""
 
+    def __init__(self, weight: float = 1.0) -> None:
+        super().__init__()
+        self.weight = weight
+
     def forward(self, output: Tensor, ab: Tensor) -> Tensor:
         """As `Objective.forward`."""
         true = on_grid(ab, output)
         distance = self._sliced(output, true)
-        return (functional.mse_loss(output, true) + distance) / (2 * AB_LIMIT) ** 2
+        return (functional.mse_loss(output, true) + self.weight * distance) / (2 * AB_LIMIT) ** 2
 
     def _sliced(self, output: Tensor, true: Tensor) -> Tensor:
         angles = torch.arange(self.directions, device=output.device) * math.pi / self.directions

@@ -15,7 +15,12 @@ import torch
 from colorcli.errors import UsageError
 from colorcli.training.config import TrainConfig
 from colorcli.training.networks import Colorizing, NetworkOptions, get_network
-from colorcli.training.objectives import Classification, Objective, get_objective
+from colorcli.training.objectives import (
+    ChromaDistribution,
+    Classification,
+    Objective,
+    get_objective,
+)
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,8 @@ def build_objective(config: TrainConfig, prior: torch.Tensor | None = None) -> O
         if config.rebalance is None:
             return Classification()
         return Classification(prior, config.rebalance)
+    if kind is ChromaDistribution:
+        return ChromaDistribution(config.distribution)
     return kind()
 
 
@@ -142,7 +149,7 @@ def build_network(
         config: its settings.
         objective: decides its head.
         scenes: number of scene classes to tell apart.
-        restored: a checkpoint will be loaded into it, so pretrained weights need not be had again.
+        restored: weights will be loaded into it, so pretrained ones need not be had.
 
     Raises:
         UsageError: the network cannot be built so, or its pretrained weights cannot be had.
@@ -157,10 +164,10 @@ def build_network(
         raise UsageError(
             f"the network {network.name!r} cannot tell scenes apart", tip="leave out --scene-weight"
         )
-    if not network.extractor and config.inception_weights != TrainConfig.inception_weights:
+    if not (network.extractor or network.trunk) and config.pretrained != TrainConfig.pretrained:
         raise UsageError(
             f"the network {network.name!r} has no pretrained part",
-            tip="leave out --inception-weights",
+            tip="leave out --pretrained",
         )
     options = NetworkOptions(
         width=config.width,
@@ -170,7 +177,7 @@ def build_network(
         dropout=config.dropout,
         global_pool=config.global_pool,
         scenes=scenes,
-        pretrained="none" if restored else config.inception_weights,
+        pretrained="none" if restored else config.pretrained,
         embedding=config.embedding,
     )
     return network.build(options)

@@ -75,8 +75,10 @@ class Trainer:
         self.size = config.size or get_network(config.network).training_size
         self.objective = build_objective(config, self._prior()).to(device)
         self._scenes = self._scene_names(resume)
+        # Of a frozen extractor a model folder keeps no weights that training could take over.
+        restored = resume or (init is not None and not get_network(config.network).extractor)
         self.network = build_network(
-            config, self.objective, scenes=len(self._scenes), restored=resume
+            config, self.objective, scenes=len(self._scenes), restored=restored
         )
         if init is not None and not resume:
             start_from(self.network, init, self._calibration())

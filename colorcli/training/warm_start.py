@@ -76,7 +76,8 @@ def adopt_model(network: Colorizing, folder: Path, batches: Iterable[tuple[Tenso
     for name, part in network.parts().items():
         if name in graphs:
             taken += _adopt(part.module, _initializers(graphs[name].path), adopted)
-    _measure_statistics(network, adopted, batches)
+    # A trunk that two graphs share is taken from both, and measured once.
+    _measure_statistics(network, list(dict.fromkeys(adopted)), batches)
     return taken
 
 

@@ -28,7 +28,8 @@ CASES: dict[str, dict[str, Any]] = {
     "classification": {"network": "fusion", "objective": "classification"},
     "scenes": {"network": "fusion", "scene_weight": 1 / 300, "global_pool": True},
     "cnn-mountain": {"network": "cnn-mountain"},
-    "koalarization": {"network": "koalarization", "inception_weights": "none"},
+    "koalarization": {"network": "koalarization", "pretrained": "none"},
+    "fusion-lite": {"network": "fusion-lite", "pretrained": "none"},
 }
 GRAPHS = {
     "fusion": {"low_level", "global", "colorization"},
@@ -37,6 +38,7 @@ GRAPHS = {
     "scenes": {"low_level", "global", "colorization"},
     "cnn-mountain": {"colorization"},
     "koalarization": {"global", "colorization"},
+    "fusion-lite": {"global", "colorization"},
 }
 
 

@@ -104,8 +104,8 @@ def test_weights_of_the_extractor_come_from_a_file(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("stand_in")
 def test_weights_that_cannot_be_downloaded_are_one_line_with_a_way_out() -> None:
     with pytest.raises(UsageError, match="cannot be downloaded") as caught:
-        build("koalarization", width=0.06, pretrained="timm")
-    assert "--inception-weights FILE" in str(caught.value.tip)
+        build("koalarization", width=0.06, pretrained="imagenet")
+    assert "--pretrained FILE" in str(caught.value.tip)
 
 
 def test_without_timm_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

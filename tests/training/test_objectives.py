@@ -68,15 +68,18 @@ def test_the_distribution_term_asks_which_colours_and_not_where() -> None:
     torch.testing.assert_close(ChromaDistribution()(moved, there), MeanSquaredError()(moved, there))
 
 
-def test_the_distribution_term_raises_a_regressions_chroma_to_the_mean_of_both_spreads() -> None:
+@pytest.mark.parametrize("weight", [1.0, 3.0])
+def test_the_distribution_term_raises_a_regressions_chroma_towards_the_true_spread(
+    weight: float,
+) -> None:
     true = torch.randn(1, 2, 64, 64, generator=torch.Generator().manual_seed(0)) * 20
     known = torch.randn(1, 2, 64, 64, generator=torch.Generator().manual_seed(1)) * 20
     ab = (true + known) / 2**0.5  # half of the variance can be known: the regression says it
     regression = known / 2**0.5
     scales = torch.linspace(0.8, 2.0, 121)
-    losses = torch.stack([ChromaDistribution()(k * regression, ab) for k in scales])
+    losses = torch.stack([ChromaDistribution(weight)(k * regression, ab) for k in scales])
     best = float(scales[losses.argmin()])
-    assert best == pytest.approx((1 + 2**0.5) / 2, abs=0.03)
+    assert best == pytest.approx((1 + weight * 2**0.5) / (1 + weight), abs=0.03)
 
 
 def test_bins_hold_the_colours_of_srgb() -> None:

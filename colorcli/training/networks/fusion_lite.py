@@ -1,0 +1,163 @@
+"""The fusion network on a trunk that was taught to recognise things before it learns colours.
+
+The plan of Kaushik et al. (section III.B: what is seen locally, fused with global features of a
+224×224 rescale, then decoded) with EfficientNet-Lite0 in place of the low-level, mid-level and
+global convolutions. As in Koalarization, what is in the photo is learned from ImageNet, not from
+the few photos at hand; unlike there, it is learned further with the colours. Each map that the
+trunk makes on its way down is used again on the way up (Ronneberger et al. 2015), so that colours
+end where things do.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from colorcli.training.networks.base import (
+    Colorizing,
+    Conv,
+    Network,
+    NetworkOptions,
+    Part,
+    Preset,
+    SigmoidAb,
+)
+from colorcli.training.networks.efficientnet import HEAD, Trunk, convolution, load_pretrained
+from colorcli.training.networks.fusion import FusionLayer
+
+
+class Global(nn.Module):
+    """The trunk's last map `(N, 320, h, w)` → global features `(N, 256)`."""
+
+    def __init__(self, options: NetworkOptions, inputs: int) -> None:
+        super().__init__()
+        c = options.channels
+        self.head = nn.Sequential(*convolution(inputs, c(HEAD), activated=True))
+        self.dropout = nn.Dropout(options.dropout)
+        self.fc1 = nn.Sequential(
+            nn.Linear(c(HEAD), c(512), bias=False), nn.BatchNorm1d(c(512)), nn.ReLU()
+        )
+        self.fc2 = nn.Sequential(
+            nn.Linear(c(512), c(256), bias=False), nn.BatchNorm1d(c(256)), nn.ReLU()
+        )
+
+    def forward(self, seen: Tensor) -> Tensor:
+        """Global features `(N, 256)`."""
+        pooled = self.head(seen).mean((2, 3))
+        features: Tensor = self.fc2(self.dropout(self.fc1(self.dropout(pooled))))
+        return features
+
+
+class Up(nn.Module):
+    """Twice the resolution, beside what the trunk saw at it: 3×3 convolution over both."""
+
+    def __init__(self, inputs: int, seen: int, outputs: int) -> None:
+        super().__init__()
+        self.upsample = nn.Upsample(scale_factor=2, mode="nearest")
+        self.conv = Conv(inputs + seen, outputs)
+
+    def forward(self, x: Tensor, seen: Tensor) -> Tensor:
+        """`(N, inputs, h, w)` and `(N, seen, 2h, 2w)` → `(N, outputs, 2h, 2w)`."""
+        y: Tensor = self.conv(torch.cat((self.upsample(x), seen), 1))
+        return y
+
+
+class Decoder(nn.Module):
+    """The trunk's maps and global features → head `ab`: ab at H/2; head `bins`: logits at H/4."""
+
+    def __init__(self, options: NetworkOptions, seen: tuple[int, ...]) -> None:
+        super().__init__()
+        c = options.channels
+        self.into = Conv(seen[4], c(256), kernel=1)
+        self.fusion = FusionLayer(c(256), c(256))
+        self.up16 = Up(c(256), seen[3], c(160))
+        self.up8 = Up(c(160), seen[2], c(96))
+        self.up4 = Up(c(96), seen[1], c(64))
+        self.up2 = Up(c(64), seen[0], c(32)) if options.head == "ab" else None
+        self.head: nn.Module
+        if self.up2 is None:
+            self.head = nn.Conv2d(c(64), options.bins, 3, padding=1)
+        else:
+            self.head = nn.Sequential(nn.Conv2d(c(32), 2, 3, padding=1), SigmoidAb())
+
+    def forward(self, seen: tuple[Tensor, ...], global_features: Tensor) -> Tensor:
+        """Ab or logits, as the class says."""
+        x = self.fusion(self.into(seen[4]), global_features)
+        x = self.up4(self.up8(self.up16(x, seen[3]), seen[2]), seen[1])
+        if self.up2 is not None:
+            x = self.up2(x, seen[0])
+        output: Tensor = self.head(x)
+        return output
+
+
+class Whole(nn.Module):
+    """The graph `global`: L `(N, 1, 224, 224)` → global features `(N, 256)`."""
+
+    def __init__(self, trunk: Trunk, global_: Global) -> None:
+        super().__init__()
+        self.trunk, self.global_ = trunk, global_
+
+    def forward(self, L: Tensor) -> Tensor:
+        """Global features."""
+        features: Tensor = self.global_(self.trunk(L)[-1])
+        return features
+
+
+class Colorization(nn.Module):
+    """The graph `colorization`: L `(N, 1, H, W)` and global features → what `Decoder` gives."""
+
+    def __init__(self, trunk: Trunk, decoder: Decoder) -> None:
+        super().__init__()
+        self.trunk, self.decoder = trunk, decoder
+
+    def forward(self, L: Tensor, global_features: Tensor) -> Tensor:
+        """Ab or logits."""
+        output: Tensor = self.decoder(self.trunk(L), global_features)
+        return output
+
+
+class FusionLite(Colorizing):
+    """The whole network."""
+
+    multiple = 32
+    # 425 pixels reach a cell of the trunk's last map, and 62 more from there to a pixel of ab.
+    halo = 512
+    global_size = 224
+
+    def __init__(self, options: NetworkOptions) -> None:
+        super().__init__()
+        self.stride = 2 if options.head == "ab" else 4
+        self.trunk = Trunk(options)
+        self.global_ = Global(options, self.trunk.channels[-1])
+        self.decoder = Decoder(options, self.trunk.channels)
+        if options.pretrained != "none":
+            load_pretrained([self.trunk, self.global_.head], options.pretrained)
+
+    def forward(self, L: Tensor, L_global: Tensor | None = None) -> Tensor:
+        """As `Colorizing.forward`."""
+        seen = self.trunk(L)
+        whole = seen if L_global is None else self.trunk(L_global)
+        output: Tensor = self.decoder(seen, self.global_(whole[-1]))
+        return output
+
+    def parts(self) -> dict[str, Part]:
+        """Two graphs, both from L."""
+        return {
+            "global": Part(
+                Whole(self.trunk, self.global_), ("L",), "global_features", size=self.global_size
+            ),
+            "colorization": Part(
+                Colorization(self.trunk, self.decoder), ("L", "global_features"), "ab"
+            ),
+        }
+
+
+NETWORK = Network(
+    name="fusion-lite",
+    source="the fusion of Kaushik et al., section III.B, on EfficientNet-Lite0 (Liu 2020)",
+    build=FusionLite,
+    heads=("ab", "bins"),
+    training_size=224,
+    preset=Preset(objective="mse", optimizer="adamw", learning_rate=1e-3, batch=48),
+    trunk=True,
+)
