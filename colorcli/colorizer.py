@@ -90,6 +90,11 @@ class Colorizer:
         """Load a model by name or folder; arguments and errors as `Model.load`."""
         return cls(Model.load(name, device=device, threads=threads, precision=precision))
 
+    @property
+    def name(self) -> str:
+        """What the colours are said to come from."""
+        return self.model.spec.name
+
     def colorize(
         self,
         image: NDArray[Any],

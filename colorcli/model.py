@@ -109,11 +109,19 @@ class Model:
         """
         if self.spec.global_ is None:
             return None
+        return self._run("global", self._global_feeds(view, features))
+
+    def scenes(self, view: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probabilities `(N, classes)` of `spec.scenes`, for a model that tells scenes apart."""
+        return self._outputs("global", self._global_feeds(view, None))[1]
+
+    def _global_feeds(
+        self, view: NDArray[np.float32], features: NDArray[np.float32] | None
+    ) -> dict[str, NDArray[np.float32]]:
+        assert self.spec.global_ is not None
         if self.spec.global_.reads == "L":
-            return self._run("global", {"L": view})
-        if features is None:
-            features = self.low_level(view)
-        return self._run("global", {"features": features})
+            return {"L": view}
+        return {"features": self.low_level(view) if features is None else features}
 
     def ab(
         self,
@@ -140,14 +148,19 @@ class Model:
         return ab if vividness == 1 else ab * np.float32(vividness)
 
     def _run(self, name: str, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        return self._outputs(name, feeds)[0]
+
+    def _outputs(
+        self, name: str, feeds: dict[str, NDArray[np.float32]]
+    ) -> list[NDArray[np.float32]]:
         try:
-            output: NDArray[np.float32] = self._sessions[name].run(None, feeds)[0]
+            values: list[NDArray[np.float32]] = self._sessions[name].run(None, feeds)
         except Exception as error:  # onnxruntime's own exceptions share no base class
             if "Failed to allocate memory" in str(error) or "out of memory" in str(error):
                 raise MemoryError(f"{name}: {error}") from None
             path = self.spec.graphs_at(self.precision.name)[name].path
             raise ModelError(f"{path}: the graph cannot be run ({_first_line(error)})") from None
-        return output
+        return values
 
 
 def _open_graphs(
@@ -157,7 +170,8 @@ def _open_graphs(
     sessions = {}
     for key, graph in graphs.items():
         sessions[key] = execution.session(graph.path, sha256=graph.sha256)
-        _check_boundary(graph, sessions[key], _inputs_of(key, spec))
+        outputs = 2 if key == "global" and spec.scenes else 1
+        _check_boundary(graph, sessions[key], _inputs_of(key, spec), outputs)
     _check_channels(spec, sessions)
     return sessions
 
@@ -177,11 +191,11 @@ def _inputs_of(key: str, spec: ModelSpec) -> set[str]:
     return names
 
 
-def _check_boundary(graph: GraphSpec, session: Any, expected: set[str]) -> None:
+def _check_boundary(graph: GraphSpec, session: Any, expected: set[str], given: int) -> None:
     names = {node.name for node in session.get_inputs()}
     outputs = session.get_outputs()
     types = {node.type for node in (*session.get_inputs(), *outputs)}
-    if names != expected or len(outputs) != 1 or types != {"tensor(float)"}:
+    if names != expected or len(outputs) != given or types != {"tensor(float)"}:
         raise ModelError(
             f"{graph.path}: not a graph of a colorizer (its inputs are "
             f"{', '.join(sorted(names))}; expected {', '.join(sorted(expected))})",

@@ -86,6 +86,8 @@ class ModelSpec:
         stride: pixels per cell of the ab grid.
         temperature: default temperature of a model that predicts a distribution, else None.
         default_size: the long side that the network sees at `--size auto`.
+        scenes: classes of photos that the global graph tells apart, in order; most have none.
+        labels: of the photos it was trained on; what `Router` knows a specialist by.
         metrics: figures on its validation photos, for people.
         low_level, global_, colorization: the graphs; the first two may be absent.
         precisions: other precisions of the graphs, by name.
@@ -103,6 +105,8 @@ class ModelSpec:
     stride: int
     temperature: float | None
     default_size: int
+    scenes: tuple[str, ...]
+    labels: frozenset[str]
     metrics: dict[str, Any]
     low_level: GraphSpec | None
     global_: GraphSpec | None
@@ -143,6 +147,8 @@ class ModelSpec:
                 stride=_positive(values["output"]["stride"]),
                 temperature=None if temperature is None else float(temperature),
                 default_size=_positive(values["default_size"]),
+                scenes=tuple(map(str, values["graphs"].get("global", {}).get("scenes", ()))),
+                labels=frozenset(map(str, values.get("labels", ()))),
                 metrics=dict(values.get("metrics", {})),
                 low_level=graphs.get("low_level"),
                 global_=graphs.get("global"),

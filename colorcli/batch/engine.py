@@ -52,11 +52,11 @@ class Engine:
 
     def _load(self) -> None:
         try:
-            from colorcli.colorizer import Colorizer
+            from colorcli.router import load_colorizer
 
             settings = self._settings
             self._future.set_result(
-                Colorizer.load(
+                load_colorizer(
                     settings.model,
                     device=settings.device,
                     threads=settings.threads,

@@ -159,7 +159,7 @@ class Batch:
         with self._changed:
             if self._state != "running":
                 return
-            future = self._savers.submit(save, work, colorizer.model.spec.name, self._settings)
+            future = self._savers.submit(save, work, colorizer.name, self._settings)
             self._outcomes.append(future)
         pixels = work.pixels
         future.add_done_callback(lambda _: self._leave(pixels))

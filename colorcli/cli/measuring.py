@@ -58,10 +58,10 @@ def load(name: str, *, device: str, size: str, vividness: float = 1.0) -> tuple[
         DeviceError: the device asked for by name cannot be used.
     """
     from colorcli.cli.options import size_of
-    from colorcli.colorizer import Colorizer
+    from colorcli.router import load_colorizer
 
     longest = size_of(size)
-    colorizer = Colorizer.load(name, device=device)
+    colorizer = load_colorizer(name, device=device)
     if colorizer.model.fallback_reason is not None:
         messages.note(f"running on the CPU: {colorizer.model.fallback_reason}")
 
@@ -81,13 +81,14 @@ def load_all(
         Others: as `load`.
     """
     from colorcli.comparison import GRAY, TRUE
+    from colorcli.router import PREFIX
 
     loaded: dict[str, tuple[Model, Predict]] = {}
     for given in models:
         model, predict = load(given, device=device, size=size, vividness=vividness)
         name = model.spec.folder.resolve().name
         # Two folders may hold models of one name: runs of one training, say.
-        name = given if name in loaded else name
+        name = given if name in loaded or given.startswith(PREFIX) else name
         if name in (*loaded, GRAY, TRUE):
             raise UsageError(
                 f"{given}: a second system named {name!r}",

@@ -161,8 +161,9 @@ class Talk:
         if self._device_said:
             return
         self._device_said = True
-        model = self._engine.colorizer().model
-        self.model = model.spec.name
+        colorizer = self._engine.colorizer()
+        model = colorizer.model
+        self.model = colorizer.name
         if self._manner.quiet:
             return
         if model.fallback_reason is not None:

@@ -85,6 +85,25 @@ class Card:
     default_size: int = 320
 
 
+@dataclass(frozen=True)
+class _Said:
+    """What `model.json` says besides what the graphs are.
+
+    Attributes:
+        config: the settings of the run.
+        card: what a person says.
+        parameters: how many the network has, unreduced.
+        scenes: classes that its scene classifier tells apart, in order.
+        labels: of the photos it was trained on.
+    """
+
+    config: TrainConfig
+    card: Card
+    parameters: int
+    scenes: list[str]
+    labels: list[str]
+
+
 def export(run: Run, folder: Path, card: Card, *, reduce: bool = True) -> Exported:
     """Write the model folder of a run.
 
@@ -106,7 +125,8 @@ def export(run: Run, folder: Path, card: Card, *, reduce: bool = True) -> Export
     fold_batch_norm(network)
     with tempfile.TemporaryDirectory() as scratch:
         whole = Path(scratch) / "whole"
-        _write(whole, network, objective, config, card, halve=False, parameters=parameters)
+        said = _Said(config, card, parameters, run.read_scenes(), run.read_labels())
+        _write(whole, network, objective, said, halve=False)
         difference = largest_difference(whole, reference, objective, probe)
         if difference > FAITHFUL * 220:
             raise ColorizeError(f"{run.folder}: the graphs differ from PyTorch by {difference:.2g}")
@@ -115,7 +135,7 @@ def export(run: Run, folder: Path, card: Card, *, reduce: bool = True) -> Export
             return _finish(whole, folder, difference, psnr_full, psnr_full, {})
         small = Path(scratch) / "small"
         ranks = _reduce(network, objective, probe)
-        _write(small, network, objective, config, card, halve=True, parameters=parameters)
+        _write(small, network, objective, said, halve=True)
         psnr_small = model_psnr(small, probe)
         if psnr_full - psnr_small >= PSNR_LOSS:
             raise ColorizeError(
@@ -153,12 +173,11 @@ def _write(
     folder: Path,
     network: Colorizing,
     objective: Objective,
-    config: TrainConfig,
-    card: Card,
+    said: _Said,
     *,
     halve: bool,
-    parameters: int,
 ) -> None:
+    config, card = said.config, said.card
     folder.mkdir()
     parts = network.parts()
     with torch.no_grad():
@@ -184,6 +203,8 @@ def _write(
         path = folder / f"{name}.onnx"
         graphs.save(model, path)
         described[name] = _graph_entry(path, part, parts)
+        if part.scenes:
+            described[name]["scenes"] = said.scenes
     description = {
         "format": FORMAT,
         "name": card.name,
@@ -191,12 +212,13 @@ def _write(
         "license": card.license,
         "description": card.description,
         "trained_on": card.trained_on,
+        "labels": said.labels,
         "network": {
             "name": config.network,
             "width": config.width,
             "global_features": config.global_features,
             "objective": config.objective,
-            "parameters": parameters,
+            "parameters": said.parameters,
         },
         "input": {"multiple": network.multiple, "halo": network.halo},
         "output": {"stride": network.stride, "temperature": objective.temperature},
@@ -212,7 +234,8 @@ def _graph(part: Part, objective: Objective, examples: dict[str, Tensor]) -> onn
     if part.output != "ab":
         if part.size and names == ("L",):
             inputs = [nn.functional.interpolate(inputs[0], (part.size, part.size))]
-        return graphs.to_onnx(part.module, names, inputs, part.output)
+        also = ("scenes",) if part.scenes else ()
+        return graphs.to_onnx(part.module, names, inputs, part.output, *also)
     if objective.temperature is not None:
         names = (*names, "temperature")
         inputs = [*inputs, torch.tensor(objective.temperature)]
@@ -232,7 +255,7 @@ def _graph_entry(path: Path, part: Part, parts: dict[str, Part]) -> dict[str, ob
 
 
 def _exported_parameters(network: Colorizing) -> int:
-    """Parameters of the parts; heads that only training uses are not among them."""
+    """Parameters of the parts, each once."""
     modules = [part.module for part in network.parts().values()]
     return sum(p.numel() for p in {p for module in modules for p in module.parameters()})
 

@@ -43,7 +43,8 @@ def example_inputs(parts: dict[str, Part], size: int) -> dict[str, Tensor]:
         if part.output == "ab":
             continue
         feeds = [_view(values[name], part, name) for name in part.inputs]
-        values[part.output] = part.module(*feeds)
+        given = part.module(*feeds)
+        values[part.output] = given[0] if part.scenes else given
     return values
 
 
@@ -54,7 +55,7 @@ def _view(value: Tensor, part: Part, name: str) -> Tensor:
 
 
 def to_onnx(
-    module: nn.Module, names: tuple[str, ...], examples: list[Tensor], output: str
+    module: nn.Module, names: tuple[str, ...], examples: list[Tensor], *outputs: str
 ) -> onnx.ModelProto:
     """Export a module with its weights inside, and dynamic N, H and W (of `L_global` only N).
 
@@ -62,7 +63,7 @@ def to_onnx(
         module: in evaluation mode.
         names: of its inputs.
         examples: one tensor for each.
-        output: name of its output.
+        outputs: names of what it gives.
     """
     shapes = []
     for name, example in zip(names, examples, strict=True):
@@ -85,7 +86,7 @@ def to_onnx(
             tuple(examples),
             dynamo=True,
             input_names=list(names),
-            output_names=[output],
+            output_names=list(outputs),
             dynamic_shapes=(tuple(shapes),) if _variadic(module) else tuple(shapes),
             opset_version=OPSET,
             external_data=False,

@@ -56,6 +56,11 @@ class Run:
         """Names of the scene classes, where the run learns them."""
         return self.folder / "scenes.json"
 
+    @property
+    def labels_path(self) -> Path:
+        """Labels that occur among the training photos."""
+        return self.folder / "labels.json"
+
     def save_checkpoint(self, state: dict[str, Any]) -> None:
         """Replace the checkpoint in one step, so that an interruption leaves the old or the new."""
         partial = self.checkpoint_path.with_suffix(".partial")
@@ -114,14 +119,30 @@ class Run:
 
     def save_scenes(self, names: list[str]) -> None:
         """Write the scene classes, in the order of their logits."""
-        self.scenes_path.write_text(json.dumps(names, indent=0) + "\n", encoding="utf-8")
+        _write_names(self.scenes_path, names)
 
     def read_scenes(self) -> list[str]:
         """The scene classes; none for a run without them."""
-        if not self.scenes_path.exists():
-            return []
-        names: list[str] = json.loads(self.scenes_path.read_text(encoding="utf-8"))
-        return names
+        return _read_names(self.scenes_path)
+
+    def save_labels(self, names: list[str]) -> None:
+        """Write what labels the training photos have."""
+        _write_names(self.labels_path, names)
+
+    def read_labels(self) -> list[str]:
+        """The labels of the training photos; none where they have none."""
+        return _read_names(self.labels_path)
+
+
+def _write_names(path: Path, names: list[str]) -> None:
+    path.write_text(json.dumps(names, indent=0) + "\n", encoding="utf-8")
+
+
+def _read_names(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    names: list[str] = json.loads(path.read_text(encoding="utf-8"))
+    return names
 
 
 def _written(row: dict[str, float]) -> dict[str, str]:

@@ -135,6 +135,7 @@ class Trainer:
         interval = report_every or len(self.photos)
         self.run.folder.mkdir(parents=True, exist_ok=True)
         self.config.save(self.run.config_path)
+        self.run.save_labels(sorted({label for label in self.photos.labels if label}))
         if self._scenes:
             self.run.save_scenes(self._scenes)
         Probe.draw(self.photos, self.validation, self.size).save(self.run.folder)

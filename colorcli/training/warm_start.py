@@ -75,7 +75,9 @@ def adopt_model(network: Colorizing, folder: Path, batches: Iterable[tuple[Tenso
     taken = 0
     for name, part in network.parts().items():
         if name in graphs:
-            taken += _adopt(part.module, _initializers(graphs[name].path), adopted)
+            # A head that tells scenes apart is always learned anew: it knows other photos' scenes.
+            module = getattr(part.module, "part", part.module)
+            taken += _adopt(module, _initializers(graphs[name].path), adopted)
     # A trunk that two graphs share is taken from both, and measured once.
     _measure_statistics(network, list(dict.fromkeys(adopted)), batches)
     return taken

@@ -146,7 +146,7 @@ def test_global_pool_reads_the_mean_of_the_map() -> None:
     assert count["flat"] == 49 * count["pooled"]
 
 
-def test_scenes_are_told_from_the_512_vector_and_not_exported() -> None:
+def test_scenes_are_told_from_the_512_vector() -> None:
     network = build("fusion", width=0.06, scenes=7)
     L = torch.rand(2, 1, 64, 64) * 100
     view = torch.rand(2, 1, 224, 224) * 100
@@ -154,8 +154,13 @@ def test_scenes_are_told_from_the_512_vector_and_not_exported() -> None:
         ab, logits = network.forward_with_scenes(L, view)
         torch.testing.assert_close(ab, network(L, view))
     assert logits.shape == (2, 7)
-    kept = {id(p) for part in network.parts().values() for p in part.module.parameters()}
-    assert not any(id(p) in kept for p in network.scenes.parameters())
+    whole = network.parts()["global"]
+    assert whole.scenes
+    features = network.low_level(view)
+    with torch.no_grad():
+        global_features, probabilities = whole.module(features)
+        torch.testing.assert_close(global_features, network.global_(features))
+    torch.testing.assert_close(probabilities, torch.softmax(logits, 1))
     with pytest.raises(UsageError, match="global branch"):
         build("fusion", width=0.06, scenes=7, global_features=False)
 

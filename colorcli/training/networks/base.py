@@ -53,9 +53,11 @@ class Part:
     """One graph of a model folder.
 
     Attributes:
-        module: takes the inputs in order, gives one tensor; physical units at the outside.
+        module: takes the inputs in order, gives a tensor for each output; physical units at the
+            outside.
         inputs: names of its inputs (`L`, `features`, `global_features`).
         output: name of its output.
+        scenes: whether it gives the probabilities of scenes as well, as a second output.
         size: the square it is rescaled to, for the global graph.
     """
 
@@ -63,6 +65,7 @@ class Part:
     inputs: tuple[str, ...]
     output: str
     size: int | None = None
+    scenes: bool = False
 
 
 @dataclass(frozen=True)

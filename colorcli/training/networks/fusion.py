@@ -92,7 +92,8 @@ class Global(nn.Module):
 class Scenes(nn.Sequential):
     """What `Global.scene` gave `(N, 512)` → 256 → logits of the scene classes (Iizuka et al. 2016).
 
-    It teaches the global branch while training, and is not exported.
+    It teaches the global branch while training; exported, it tells which of several models is to
+    colour a photo.
     """
 
     def __init__(self, options: NetworkOptions) -> None:
@@ -103,6 +104,19 @@ class Scenes(nn.Sequential):
             nn.ReLU(),
             nn.Linear(c(256), options.scenes),
         )
+
+
+class GlobalWithScenes(nn.Module):
+    """Features of the 224×224 rescale → global features, and probabilities of the scenes."""
+
+    def __init__(self, part: Global, scenes: Scenes) -> None:
+        super().__init__()
+        self.part, self.scenes = part, scenes
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Global features `(N, 256)` and probabilities `(N, scenes)`."""
+        scene = self.part.scene(features)
+        return self.part.condensed(scene), torch.softmax(self.scenes(scene), 1)
 
 
 class FusionLayer(nn.Module):
@@ -246,10 +260,20 @@ class Fusion(Colorizing):
 
     def parts(self) -> dict[str, Part]:
         """Three graphs; two without the global branch."""
+        whole: nn.Module
         parts = {"low_level": Part(self.low_level, ("L",), "features")}
         inputs: tuple[str, ...] = ("features",)
         if self.global_ is not None:
-            parts["global"] = Part(self.global_, ("features",), "global_features", size=224)
+            whole = self.global_
+            if self.scenes is not None:
+                whole = GlobalWithScenes(self.global_, self.scenes)
+            parts["global"] = Part(
+                whole,
+                ("features",),
+                "global_features",
+                size=224,
+                scenes=self.scenes is not None,
+            )
             inputs = ("features", "global_features")
         parts["colorization"] = Part(self.colorization, inputs, "ab")
         return parts

@@ -1,0 +1,113 @@
+"""Several models, of which a scene classifier picks one for each photo.
+
+"Train some models on different classes of photos" (Song and Liu, section 5, future work): the first
+model knows all scenes and tells them apart, the others know some of them better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorcli.abmap import AbMap
+from colorcli.colorizer import Colorizer, Lightness, Size
+from colorcli.errors import ModelError, UsageError
+
+PREFIX = "auto:"
+
+SURE = 0.5
+"""Probability of its scenes from which a specialist colours a photo."""
+
+
+def load_colorizer(
+    name: str, *, device: str = "auto", threads: int | None = None, precision: str = "auto"
+) -> Colorizer:
+    """What `--model` names: a model, or `auto:GENERAL,SPECIALIST,…`.
+
+    Other arguments and errors are those of `Model.load`.
+
+    Raises:
+        UsageError: `auto:` names fewer than two models.
+        ModelError: the first of them cannot tell scenes apart, or another knows none of them.
+    """
+    if not name.startswith(PREFIX):
+        return Colorizer.load(name, device=device, threads=threads, precision=precision)
+    names = [part.strip() for part in name.removeprefix(PREFIX).split(",") if part.strip()]
+    if len(names) < 2:
+        raise UsageError(
+            f"--model {name}: there is nothing to choose from",
+            tip="auto:GENERAL,SPECIALIST,… names a model that tells scenes apart, and others",
+        )
+    general, *specialists = (
+        Colorizer.load(part, device=device, threads=threads, precision=precision) for part in names
+    )
+    return Router(general, specialists)
+
+
+class Router(Colorizer):
+    """Colours each photo with the model that knows its scene best.
+
+    Args:
+        general: tells scenes apart, and colours what no specialist is sure to know.
+        specialists: each of them knows the scenes that its training photos were labelled with.
+
+    Raises:
+        ModelError: as `load_colorizer`.
+    """
+
+    def __init__(self, general: Colorizer, specialists: Sequence[Colorizer]) -> None:
+        super().__init__(general.model)
+        spec = general.model.spec
+        if not spec.scenes:
+            raise ModelError(
+                f"{spec.folder}: the model tells no scenes apart",
+                tip="the first model of auto: is trained with `colorize train --scene-weight`",
+            )
+        self._specialists = list(specialists)
+        self._known = np.array(
+            [[scene in s.model.spec.labels for scene in spec.scenes] for s in specialists],
+            np.float32,
+        )
+        for specialist, known in zip(specialists, self._known, strict=True):
+            if not known.any():
+                raise ModelError(
+                    f"{specialist.model.spec.folder}: the model knows none of the scenes that "
+                    f"{spec.folder} tells apart",
+                    tip="train it on photos with labels that both know",
+                )
+
+    @property
+    def name(self) -> str:
+        """All models, as `--model` names them."""
+        return PREFIX + ",".join([super().name, *(s.name for s in self._specialists)])
+
+    def choose(self, photo: Lightness) -> Colorizer | None:
+        """The specialist for a photo, or None where the general model is to colour it."""
+        side = self.model.global_size
+        assert side is not None
+        probabilities = self.model.scenes(photo.L_at(side, side)[None, None])[0]
+        shares = self._known @ probabilities
+        best = int(shares.argmax())
+        return self._specialists[best] if shares[best] >= SURE else None
+
+    def predict(
+        self,
+        photo: Lightness,
+        *,
+        size: Size = "auto",
+        tile: int | None = None,
+        vividness: float = 1.0,
+        global_features: NDArray[np.float32] | None = None,
+    ) -> AbMap:
+        """As `Colorizer.predict`, by the model that knows the photo's scene.
+
+        `global_features` are those of the general model, which then colours the photo itself.
+        """
+        chosen = self.choose(photo) if global_features is None else None
+        if chosen is not None:
+            return chosen.predict(photo, size=size, tile=tile, vividness=vividness)
+        return super().predict(
+            photo, size=size, tile=tile, vividness=vividness, global_features=global_features
+        )
