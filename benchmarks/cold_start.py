@@ -55,6 +55,7 @@ def main() -> None:
             command += ["--device", "cpu", "--precision", arguments.precision]
             script = [sys.executable, str(SCRIPT), photo, "--output", f"{folder}/plain"]
             script += ["--graph", str(graph), "--size", str(spec.default_size)]
+            script += ["--multiple", str(spec.multiple)]
             ways = {
                 "straightforward": partial(run, script, folder, "off"),
                 "colorize": partial(run, command, folder, f"{folder}/cache"),

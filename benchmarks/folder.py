@@ -35,6 +35,7 @@ def main() -> None:
         photos = [gray_jpeg(folder / "photos", 500, 375, seed) for seed in range(arguments.photos)]
         script = [sys.executable, str(SCRIPT), *map(str, photos), "--output", f"{folder}/plain"]
         script += ["--graph", f"{folder}/single.onnx", "--size", str(spec.default_size)]
+        script += ["--multiple", str(spec.multiple)]
         ways = {"straightforward": partial(run, script, folder, "off")}
         for precision in ("fp32", "int8") if spec.precisions else ("fp32",):
             command = [sys.executable, "-m", "colorcli", f"{folder}/photos", "-o", f"{folder}/out/"]

@@ -1,7 +1,7 @@
 """The graphs of a model folder as one: what `export --single-file` gives, without the run.
 
-The low-level network is there twice, once for each branch, as in any plain export of the paper's
-network. `python benchmarks/single_graph.py [MODEL] -o FILE.onnx`
+Where both branches share a low-level network it is there twice, once for each, as in any plain
+export of the paper's network. `python benchmarks/single_graph.py [MODEL] -o FILE.onnx`
 """
 
 from __future__ import annotations
@@ -19,20 +19,24 @@ def single_graph(spec: ModelSpec) -> onnx.ModelProto:
     """One graph: `L` `(1, 1, H, W)` and `L_global` `(1, 1, S, S)` → `ab`.
 
     Args:
-        spec: of a model whose two other graphs read low-level features.
+        spec: of a model with a global branch.
     """
-    if spec.low_level is None or spec.global_ is None:
-        raise SystemExit(f"{spec.name}: this script joins three graphs, the model has fewer")
-    local = _prefixed(spec.low_level.path, "local_")
-    view = _prefixed(spec.low_level.path, "view_")
+    if spec.global_ is None:
+        raise SystemExit(f"{spec.name}: this script joins graphs, the model has but one")
     global_ = _prefixed(spec.global_.path, "global_")
     head = _prefixed(spec.colorization.path, "head_")
-    merged = compose.merge_models(view, global_, [("view_features", "global_features")])
-    merged = compose.merge_models(
-        merged, head, [(global_.graph.output[0].name, "head_global_features")]
-    )
-    merged = compose.merge_models(local, merged, [("local_features", "head_features")])
-    for old, new in (("local_L", "L"), ("view_L", "L_global"), ("head_ab", "ab")):
+    features = (global_.graph.output[0].name, "head_global_features")
+    if spec.low_level is None:
+        merged = compose.merge_models(global_, head, [features])
+        names = {"head_L": "L", "global_L": "L_global"}
+    else:
+        local = _prefixed(spec.low_level.path, "local_")
+        view = _prefixed(spec.low_level.path, "view_")
+        merged = compose.merge_models(view, global_, [("view_features", "global_features")])
+        merged = compose.merge_models(merged, head, [features])
+        merged = compose.merge_models(local, merged, [("local_features", "head_features")])
+        names = {"local_L": "L", "view_L": "L_global"}
+    for old, new in (names | {"head_ab": "ab"}).items():
         _rename(merged, old, new)
     view_side = next(value for value in merged.graph.input if value.name == "L_global")
     for dim, name in zip(view_side.type.tensor_type.shape.dim[2:], ("S", "S"), strict=True):

@@ -25,6 +25,7 @@ def main(
     output: Annotated[Path, typer.Option()],
     graph: Annotated[Path, typer.Option()],
     size: Annotated[int, typer.Option()] = 320,
+    multiple: Annotated[int, typer.Option()] = 8,
 ) -> None:
     """Colour photos."""
     session = ort.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
@@ -34,7 +35,7 @@ def main(
         L = color.rgb2lab(rgb)[..., 0].astype(np.float32)
         height, width = L.shape
         scale = min(1, size / max(height, width))
-        shape = [max(1, round(side * scale / 8)) * 8 for side in (height, width)]
+        shape = [max(1, round(side * scale / multiple)) * multiple for side in (height, width)]
         feeds = {"L": resized(L, shape)[None, None], "L_global": resized(L, [224, 224])[None, None]}
         ab = session.run(None, feeds)[0][0].transpose(1, 2, 0)
         lab = np.dstack([L, resized(ab, [height, width])])

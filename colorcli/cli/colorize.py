@@ -60,7 +60,10 @@ def colorize(
     ] = False,
     model: Annotated[
         str,
-        typer.Option(help="A model's name or folder; see `models`.", rich_help_panel=_COLOURS),
+        typer.Option(
+            help="A name or folder (see `models`), or auto:GENERAL,SPECIALIST,…",
+            rich_help_panel=_COLOURS,
+        ),
     ] = DEFAULT_MODEL,
     device: Annotated[
         str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel=_COLOURS)
