@@ -7,7 +7,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-# For `make model`: colour photographs, and the wall-clock hours of each of its three stages.
+# For `make model`: colour photographs, and the wall-clock hours of each of its stages.
 PHOTOS ?=
 HOURS  ?= 3
 WIDTH  ?= 1.0
@@ -31,17 +31,24 @@ format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-model: $(VENV)/dev.stamp  ## train and export the shipped models: make model PHOTOS=folder HOURS=3
+model: $(VENV)/lite.stamp  ## train and export the shipped models: make model PHOTOS=folder HOURS=3
 	@test -n "$(PHOTOS)" || { echo "give the photographs: make model PHOTOS=folder" >&2; exit 2; }
 	$(call train,fusion-small,--size 112 --batch 64 --objective mse)
 	$(call train,fusion,$(LAST) --objective mse)
 	$(call train,vivid,$(LAST) --objective mse-distribution)
+	$(call train,lifelike-mse,$(LITE) --size 128 --crop-min 0.25 --objective mse)
+	$(call train,lifelike,$(LITE) --size 160 --crop-min 0.3 --learning-rate 0.0005 \
+	    --init runs/lifelike-mse --objective mse-distribution --distribution 3)
 	$(call ship,fusion)
 	$(call ship,vivid)
-	$(BIN)/colorize compare models/fusion models/vivid $(PHOTOS) -o runs/comparison --force
+	$(call ship,lifelike,--default-size 256 --vividness 1.15 --blend runs/lifelike-mse --share 0.4)
+	$(BIN)/colorize compare models/fusion models/vivid models/lifelike $(PHOTOS) -o runs/comparison --force
 
 # Most of the colours are learned on small views, which cost a third; the rest on larger ones.
 LAST := --size 160 --batch 48 --learning-rate 0.0005 --init runs/fusion-small
+
+# Its trunk has one width: the one that its weights were trained with.
+LITE := --network fusion-lite --width 1 --batch 48
 
 # Goes on where it was interrupted; a finished run is left as it is.
 define train
@@ -51,7 +58,7 @@ define train
 endef
 
 define ship
-	$(BIN)/colorize export runs/$(1) -o models/$(1) --license "$(LICENSE)" --trained-on "$(PHOTOS)"
+	$(BIN)/colorize export runs/$(1) -o models/$(1) --license "$(LICENSE)" --trained-on "$(PHOTOS)" $(2)
 	$(BIN)/colorize evaluate models/$(1) $(PHOTOS)
 endef
 
@@ -74,3 +81,7 @@ $(VENV)/dev.stamp: pyproject.toml
 	$(PIP) install --quiet "$(TORCH)"
 	$(PIP) install --quiet -e '.[dev]'
 	touch $@ $(VENV)/core.stamp
+
+$(VENV)/lite.stamp: $(VENV)/dev.stamp
+	$(PIP) install --quiet -e '.[lite]'
+	touch $@

@@ -28,6 +28,9 @@ SMALLEST_TILE = 256
 LARGEST_PASS = 2048**2
 """Pixels seen at once at most, however much memory is free: beyond, halos cost next to nothing."""
 
+HALOS = 6
+"""Side of the largest pass in halos, where that is more: two in three of its rows are its own."""
+
 
 class Lightness(Protocol):
     """Something whose L can be had by rows, and rescaled; `Photo` is one."""
@@ -262,7 +265,8 @@ class Colorizer:
     def _affordable_area(self) -> int:
         """Pixels that one pass may see: a quarter of the free memory's worth, within bounds."""
         affordable = available_memory() // 4 // BYTES_PER_PIXEL
-        return min(LARGEST_PASS, max(SMALLEST_TILE**2, affordable))
+        largest = max(LARGEST_PASS, (HALOS * self.model.spec.halo) ** 2)
+        return min(largest, max(SMALLEST_TILE**2, affordable))
 
     def _smaller(self, tile: int | None, padded: tuple[int, ...]) -> int:
         """The next smaller tile to try when memory ran out."""

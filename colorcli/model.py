@@ -135,9 +135,11 @@ class Model:
         Args:
             features: what `low_level` gave.
             global_features: what `global_features` gave.
-            vividness: above 0. The temperature of a predicted distribution is divided by it; the
-                chroma of a regression, which has one answer for each pixel, is multiplied.
+            vividness: above 0, 1 is the model's own. The temperature of a predicted distribution
+                is divided by it; the chroma of a regression, which has one answer for each pixel,
+                is multiplied.
         """
+        vividness *= self.spec.vividness
         feeds = {"L" if self.spec.colorization.reads == "L" else "features": features}
         if global_features is not None:
             feeds["global_features"] = global_features

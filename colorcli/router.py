@@ -75,7 +75,7 @@ class Router(Colorizer):
                 raise ModelError(
                     f"{specialist.model.spec.folder}: the model knows none of the scenes that "
                     f"{spec.folder} tells apart",
-                    tip="train it on photos with labels that both know",
+                    tip="export it with --specialist, from photos with labels that both know",
                 )
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from colorcli.precision import PrecisionSpec
 
 FORMAT = 1
 
-DEFAULT_MODEL = "vivid"
+DEFAULT_MODEL = "lifelike"
 """The model of the command, where none is named."""
 
 _PACKAGE = Path(__file__).parent
@@ -85,6 +86,7 @@ class ModelSpec:
         halo: pixels around a tile that can change its colours.
         stride: pixels per cell of the ab grid.
         temperature: default temperature of a model that predicts a distribution, else None.
+        vividness: what a vividness of 1 multiplies the graphs' chroma by.
         default_size: the long side that the network sees at `--size auto`.
         scenes: classes of photos that the global graph tells apart, in order; most have none.
         labels: of the photos it was trained on; what `Router` knows a specialist by.
@@ -104,6 +106,7 @@ class ModelSpec:
     halo: int
     stride: int
     temperature: float | None
+    vividness: float
     default_size: int
     scenes: tuple[str, ...]
     labels: frozenset[str]
@@ -146,6 +149,7 @@ class ModelSpec:
                 halo=_not_negative(values["input"]["halo"]),
                 stride=_positive(values["output"]["stride"]),
                 temperature=None if temperature is None else float(temperature),
+                vividness=_above_zero(values["output"].get("vividness", 1.0)),
                 default_size=_positive(values["default_size"]),
                 scenes=tuple(map(str, values["graphs"].get("global", {}).get("scenes", ()))),
                 labels=frozenset(map(str, values.get("labels", ()))),
@@ -229,6 +233,12 @@ def _positive(value: Any) -> int:
     if int(value) < 1:
         raise ValueError(f"{value} is not positive")
     return int(value)
+
+
+def _above_zero(value: Any) -> float:
+    if not 0 < float(value) < math.inf:
+        raise ValueError(f"{value} is not above 0")
+    return float(value)
 
 
 def _not_negative(value: Any) -> int:

@@ -22,6 +22,18 @@ def export(
     default_size: Annotated[
         int, typer.Option(min=8, help="Long side the network sees at --size auto.")
     ] = 320,
+    vividness: Annotated[
+        float, typer.Option(min=0.01, help="What --vividness 1 means; the network's own is 1.")
+    ] = 1.0,
+    specialist: Annotated[
+        bool, typer.Option("--specialist", help="For --model auto:…: say what scenes it knows.")
+    ] = False,
+    blend: Annotated[
+        Path | None, typer.Option(help="Mix in the weights of the run that this one began from.")
+    ] = None,
+    share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Of the weights of --blend.")
+    ] = 0.4,
     reduce: Annotated[
         bool,
         typer.Option("--reduce/--no-reduce", help="Factorise large layers, store float16."),
@@ -31,7 +43,7 @@ def export(
     ] = False,
 ) -> None:
     """Export a run to ONNX, checked against PyTorch on the run's own photos."""
-    from colorcli.training.export import Card, export_single
+    from colorcli.training.export import Blend, Card, export_single
     from colorcli.training.export import export as export_run
     from colorcli.training.run import Run
 
@@ -40,9 +52,17 @@ def export(
         print(output)
         return
     card = Card(
-        name or output.resolve().name, version, license_, description, trained_on, default_size
+        name or output.resolve().name,
+        version,
+        license_,
+        description,
+        trained_on,
+        default_size,
+        vividness,
+        specialist,
     )
-    done = export_run(Run(run), output, card, reduce=reduce)
+    mixed = None if blend is None else Blend(Run(blend), share)
+    done = export_run(Run(run), output, card, reduce=reduce, blend=mixed)
     ranks = ", ".join(f"{layer} to rank {rank}" for layer, rank in done.ranks.items())
     print(f"against PyTorch: |Δab| ≤ {done.difference:.2g}", file=sys.stderr)
     print(

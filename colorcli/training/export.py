@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from colorcli.errors import ColorizeError, UsageError
+from colorcli.files import write_whole
 from colorcli.spec import FORMAT
 from colorcli.training import graphs
 from colorcli.training.config import TrainConfig
@@ -75,6 +76,8 @@ class Card:
         description: one line.
         trained_on: the photos, one line.
         default_size: the long side that the network sees unless told otherwise.
+        vividness: what its chroma is multiplied by (a distribution's temperature divided).
+        specialist: whether its description names the labels of its photos, for a `Router`.
     """
 
     name: str
@@ -83,6 +86,8 @@ class Card:
     description: str = ""
     trained_on: str = "unstated"
     default_size: int = 320
+    vividness: float = 1.0
+    specialist: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,25 @@ class _Said:
     labels: list[str]
 
 
-def export(run: Run, folder: Path, card: Card, *, reduce: bool = True) -> Exported:
+@dataclass(frozen=True)
+class Blend:
+    """Another run whose averaged weights are mixed in.
+
+    Between the weights before a fine-tuning and those after it lie networks that are better than
+    both (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+
+    Attributes:
+        run: which the exported one began from (`--init`).
+        share: of its weights, 0 to 1.
+    """
+
+    run: Run
+    share: float
+
+
+def export(
+    run: Run, folder: Path, card: Card, *, reduce: bool = True, blend: Blend | None = None
+) -> Exported:
     """Write the model folder of a run.
 
     Args:
@@ -112,27 +135,37 @@ def export(run: Run, folder: Path, card: Card, *, reduce: bool = True) -> Export
         folder: to write; its card (`README.md`) and pictures are kept, its graphs replaced.
         card: what the model's description says.
         reduce: factorise the large fully connected layers and store the weights as float16.
+        blend: another run to mix in.
 
     Raises:
-        UsageError: `run` holds no run, or `folder` something that is no model.
+        UsageError: `run` or the other holds no run, they are of different networks, or `folder`
+            holds something that is no model.
         ColorizeError: the graphs do not agree with PyTorch, or the reduction costs too much.
     """
     _refuse_others_folder(folder)
     config, network, objective, _ = load_trained(run)
+    if blend is not None:
+        _mix(network, blend)
     probe = Probe.load(run.folder)
     reference = deepcopy(network)
     parameters = _exported_parameters(network)
     fold_batch_norm(network)
     with tempfile.TemporaryDirectory() as scratch:
         whole = Path(scratch) / "whole"
-        said = _Said(config, card, parameters, run.read_scenes(), run.read_labels())
+        said = _Said(
+            config,
+            card,
+            parameters,
+            run.read_scenes(),
+            run.read_labels() if card.specialist else [],
+        )
         _write(whole, network, objective, said, halve=False)
         difference = largest_difference(whole, reference, objective, probe)
         if difference > FAITHFUL * 220:
             raise ColorizeError(f"{run.folder}: the graphs differ from PyTorch by {difference:.2g}")
         psnr_full = model_psnr(whole, probe)
         if not reduce:
-            return _finish(whole, folder, difference, psnr_full, psnr_full, {})
+            return _finish(whole, folder, card, difference, psnr_full, psnr_full, {})
         small = Path(scratch) / "small"
         ranks = _reduce(network, objective, probe)
         _write(small, network, objective, said, halve=True)
@@ -142,7 +175,7 @@ def export(run: Run, folder: Path, card: Card, *, reduce: bool = True) -> Export
                 f"{run.folder}: the reduction costs {psnr_full - psnr_small:.3f} dB",
                 tip="export with --no-reduce",
             )
-        return _finish(small, folder, difference, psnr_full, psnr_small, ranks)
+        return _finish(small, folder, card, difference, psnr_full, psnr_small, ranks)
 
 
 def export_single(run: Run, file: Path) -> None:
@@ -283,6 +316,19 @@ def _reduce(network: Colorizing, objective: Objective, probe: Probe) -> dict[str
     return ranks
 
 
+@torch.no_grad()
+def _mix(network: Colorizing, blend: Blend) -> None:
+    ours, theirs = network.state_dict(), blend.run.load_checkpoint()["ema"]
+    if {k: v.shape for k, v in ours.items()} != {k: v.shape for k, v in theirs.items()}:
+        raise UsageError(
+            f"{blend.run.folder}: the run is of another network",
+            tip="mix in the run that this one began from (--init)",
+        )
+    for name, value in ours.items():
+        if value.is_floating_point():
+            value.lerp_(theirs[name], blend.share)
+
+
 def _refuse_others_folder(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()) and not (folder / "model.json").exists():
         raise UsageError(
@@ -293,6 +339,7 @@ def _refuse_others_folder(folder: Path) -> None:
 def _finish(
     made: Path,
     folder: Path,
+    card: Card,
     difference: float,
     psnr_full: float,
     psnr_small: float,
@@ -303,7 +350,12 @@ def _finish(
     for stale in folder.glob("*.onnx"):
         stale.unlink()
     files: Sequence[Path] = sorted(made.glob("*.onnx"))
-    for file in (*files, made / "model.json"):
+    for file in files:
         shutil.copyfile(file, folder / file.name)
+    # Only now: what was compared with PyTorch is what the network says.
+    description = json.loads((made / "model.json").read_text(encoding="utf-8"))
+    description["output"]["vividness"] = card.vividness
+    text = json.dumps(description, indent=2) + "\n"
+    write_whole(folder / "model.json", text.encode(), replace=True)
     size = sum(file.stat().st_size for file in files)
     return Exported(folder, difference, psnr_full, psnr_small, ranks, size)

@@ -15,7 +15,7 @@ from torch import nn
 from colorcli.colorizer import Colorizer, FloatL
 from colorcli.errors import ColorizeError, UsageError
 from colorcli.training import faithfulness, reduction
-from colorcli.training.export import PSNR_LOSS, Card, Exported, export, export_single
+from colorcli.training.export import PSNR_LOSS, Blend, Card, Exported, export, export_single
 from colorcli.training.objectives import Objective
 from colorcli.training.run import Run, load_trained
 
@@ -156,16 +156,19 @@ def test_weights_are_stored_as_float16(
 
 
 def test_the_description_says_what_was_exported(
-    exported: Callable[[str], tuple[Run, Exported]],
+    exported: Callable[[str], tuple[Run, Exported]], tmp_path: Path
 ) -> None:
     run, done = exported("scenes")
     values = json.loads((done.folder / "model.json").read_text())
     network, _ = network_of(run)
     assert values["network"]["parameters"] == sum(p.numel() for p in network.parameters())
     assert values["graphs"]["global"]["scenes"] == ["astronaut", "coffee", "rocket"]
-    assert values["labels"] == ["astronaut", "coffee", "rocket"]
+    assert values["labels"] == []
     assert values["license"] == "CC0-1.0"
     assert values["input"] == {"multiple": 8, "halo": 64}
+    export(run, tmp_path / "specialist", Card("tiny", specialist=True), reduce=False)
+    values = json.loads((tmp_path / "specialist" / "model.json").read_text())
+    assert values["labels"] == ["astronaut", "coffee", "rocket"]
     _, koala = exported("koalarization")
     graph = json.loads((koala.folder / "model.json").read_text())["graphs"]["global"]
     assert (graph["reads"], graph["size"]) == ("L", 299)
@@ -273,3 +276,40 @@ def test_large_layers_are_factorised_within_the_allowed_loss(
     assert ranks == {"global_.fc1.0": 32}
     assert sum(p.numel() for p in network.parameters()) < weights
     assert before - faithfulness.network_psnr(network, objective, probe) < PSNR_LOSS
+
+
+def test_a_model_may_be_more_vivid_than_its_network(
+    exported: Callable[[str], tuple[Run, Exported]], tmp_path: Path
+) -> None:
+    for case in ("fusion", "classification"):
+        run, done = exported(case)
+        export(run, tmp_path / case, Card(case, vividness=1.25), reduce=False)
+        L = FloatL(ramp(64, 64))
+        vivid = Colorizer.load(str(tmp_path / case))
+        own = vivid.predict(L, vividness=1 / 1.25).grid
+        export(run, tmp_path / f"{case}-plain", Card(case), reduce=False)
+        plain = Colorizer.load(str(tmp_path / f"{case}-plain"))
+        np.testing.assert_allclose(own, plain.predict(L).grid, atol=1e-4)
+        np.testing.assert_allclose(
+            vivid.predict(L).grid, plain.predict(L, vividness=1.25).grid, atol=1e-4
+        )
+        assert done.difference <= 1e-4 * 220
+
+
+def test_weights_of_two_runs_can_be_mixed(trained: Callable[..., Run], tmp_path: Path) -> None:
+    """At a share of 0 and of 1 it is one run and the other; between, neither."""
+    before, after = trained(network="cnn-mountain"), trained(network="cnn-mountain", epochs=16)
+    L = FloatL(ramp(64, 64))
+
+    def grid(run: Run, blend: Blend | None = None) -> np.ndarray:
+        folder = tmp_path / f"{run.folder.name}-{blend.share if blend else ''}"
+        export(run, folder, Card("mixed"), reduce=False, blend=blend)
+        return Colorizer.load(str(folder)).predict(L, size="full").grid
+
+    ours, theirs = grid(after), grid(before)
+    np.testing.assert_allclose(grid(after, Blend(before, 0.0)), ours, atol=1e-4)
+    np.testing.assert_allclose(grid(after, Blend(before, 1.0)), theirs, atol=1e-4)
+    half = grid(after, Blend(before, 0.5))
+    assert min(np.abs(half - ours).max(), np.abs(half - theirs).max()) > 1e-3
+    with pytest.raises(UsageError, match="another network"):
+        grid(after, Blend(trained(network="fusion"), 0.5))
