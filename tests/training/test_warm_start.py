@@ -41,8 +41,15 @@ def test_a_run_goes_on_from_another_runs_weights(
     assert fresh <= {key for key in ours if key.startswith("colorization.head")}
 
 
-def test_a_run_goes_on_from_what_a_model_says(photos: Photos, tmp_path: Path, folder: Path) -> None:
-    network = trainer(photos, tmp_path, network="fusion", init=str(folder)).network.eval()
+@pytest.mark.parametrize("name", ["fusion", "fusion-lite"])
+def test_a_run_goes_on_from_what_a_model_says(
+    photos: Photos, tmp_path: Path, folder: Path, trained: Callable[..., Run], name: str
+) -> None:
+    if name == "fusion-lite":  # its two graphs share a trunk
+        folder = tmp_path / "lite"
+        export(trained(network=name, pretrained="none"), folder, Card("lite"))
+    # Of the pretrained weights of a trunk none are wanted here: the model has its own.
+    network = trainer(photos, tmp_path / "run", network=name, init=str(folder)).network.eval()
     model = Model.load(str(folder), device="cpu")
     indices = torch.arange(len(photos.validation))
     for L in centre_views(photos.validation, indices, 64)[:, :1].split(1):
