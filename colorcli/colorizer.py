@@ -98,6 +98,11 @@ class Colorizer:
         """What the colours are said to come from."""
         return self.model.spec.name
 
+    def for_photo(self, photo: Lightness) -> Colorizer:
+        """What colours a photo: this one, where there is no choice."""
+        del photo
+        return self
+
     def colorize(
         self,
         image: NDArray[Any],
@@ -150,7 +155,8 @@ class Colorizer:
                 pieces with the exact receptive field around them, so that nothing changes but the
                 memory. None decides by the memory that is free.
             vividness: 1 is the model's own; above it more vivid, below it paler, as in `Model.ab`.
-            global_features: `(1, G)` of another photo or of a whole scene, instead of its own.
+            global_features: `(1, G)` of another photo or of a whole scene, instead of its own;
+                they are of this model, which then colours the photo itself.
 
         Returns:
             ab at the resolution it was predicted, for `render`.
@@ -166,6 +172,9 @@ class Colorizer:
             raise UsageError(
                 f"--vividness {vividness:g}: it must be above 0", tip="1 is the model's own"
             )
+        chosen = self if global_features is not None else self.for_photo(photo)
+        if chosen is not self:
+            return chosen.predict(photo, size=size, tile=tile, vividness=vividness)
         network_shape = self._network_shape(photo.shape, size)
         scaled = network_shape != photo.shape
         seen = FloatL(photo.L_at(*network_shape)) if scaled else photo

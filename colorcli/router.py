@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from colorcli.abmap import AbMap
-from colorcli.colorizer import Colorizer, Lightness, Size
+from colorcli.colorizer import Colorizer, Lightness
 from colorcli.errors import ModelError, UsageError
 
 PREFIX = "auto:"
@@ -83,31 +81,11 @@ class Router(Colorizer):
         """All models, as `--model` names them."""
         return PREFIX + ",".join([super().name, *(s.name for s in self._specialists)])
 
-    def choose(self, photo: Lightness) -> Colorizer | None:
-        """The specialist for a photo, or None where the general model is to colour it."""
+    def for_photo(self, photo: Lightness) -> Colorizer:
+        """The specialist for a photo, or the general model where none is sure to know it."""
         side = self.model.global_size
         assert side is not None
         probabilities = self.model.scenes(photo.L_at(side, side)[None, None])[0]
         shares = self._known @ probabilities
         best = int(shares.argmax())
-        return self._specialists[best] if shares[best] >= SURE else None
-
-    def predict(
-        self,
-        photo: Lightness,
-        *,
-        size: Size = "auto",
-        tile: int | None = None,
-        vividness: float = 1.0,
-        global_features: NDArray[np.float32] | None = None,
-    ) -> AbMap:
-        """As `Colorizer.predict`, by the model that knows the photo's scene.
-
-        `global_features` are those of the general model, which then colours the photo itself.
-        """
-        chosen = self.choose(photo) if global_features is None else None
-        if chosen is not None:
-            return chosen.predict(photo, size=size, tile=tile, vividness=vividness)
-        return super().predict(
-            photo, size=size, tile=tile, vividness=vividness, global_features=global_features
-        )
+        return self._specialists[best] if shares[best] >= SURE else self

@@ -102,7 +102,6 @@ def compare(
 
 
 def _table(result: Comparison, specs: dict[str, ModelSpec]) -> list[list[str]]:
-
     scores = result.report.scores if result.report else {}
     names = list(scores) or list(specs)
     rows = measuring.table_of(scores) if scores else [["", *names]]

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from colorcli.errors import UsageError
+
 
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a run of `colorize train`.")],
@@ -48,6 +50,11 @@ def export(
     from colorcli.training.run import Run
 
     if single_file:
+        if blend is not None or vividness != 1 or specialist:
+            raise UsageError(
+                "--single-file gives the network as it is",
+                tip="leave out --blend, --vividness and --specialist, or export a model folder",
+            )
         export_single(Run(run), output)
         print(output)
         return

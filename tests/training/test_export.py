@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -313,3 +315,18 @@ def test_weights_of_two_runs_can_be_mixed(trained: Callable[..., Run], tmp_path:
     assert min(np.abs(half - ours).max(), np.abs(half - theirs).max()) > 1e-3
     with pytest.raises(UsageError, match="another network"):
         grid(after, Blend(trained(network="fusion"), 0.5))
+
+
+def test_one_file_takes_nothing_that_belongs_to_a_folder(tmp_path: Path) -> None:
+    options = (["--vividness", "1.2"], ["--specialist"], ["--blend", str(tmp_path)])
+    for option in options:
+        command = [sys.executable, "-m", "colorcli", "export", str(tmp_path), "--single-file"]
+        done = subprocess.run(
+            [*command, "-o", str(tmp_path / "one.onnx"), *option],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert "--single-file gives the network as it is" in done.stderr
+    assert not list(tmp_path.iterdir())

@@ -8,6 +8,8 @@ Iizuka et al. are used.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -260,20 +262,13 @@ class Fusion(Colorizing):
 
     def parts(self) -> dict[str, Part]:
         """Three graphs; two without the global branch."""
-        whole: nn.Module
         parts = {"low_level": Part(self.low_level, ("L",), "features")}
         inputs: tuple[str, ...] = ("features",)
         if self.global_ is not None:
-            whole = self.global_
+            parts["global"] = Part(self.global_, ("features",), "global_features", size=224)
             if self.scenes is not None:
                 whole = GlobalWithScenes(self.global_, self.scenes)
-            parts["global"] = Part(
-                whole,
-                ("features",),
-                "global_features",
-                size=224,
-                scenes=self.scenes is not None,
-            )
+                parts["global"] = replace(parts["global"], module=whole, scenes=True)
             inputs = ("features", "global_features")
         parts["colorization"] = Part(self.colorization, inputs, "ab")
         return parts
