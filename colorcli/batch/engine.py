@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -32,13 +33,27 @@ class Engine:
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
+        self._at_once = 1
         self._future: Future[Colorizer] = Future()
+        self._starting = threading.Lock()
         self._thread = threading.Thread(target=self._load, name="colorize-engine", daemon=True)
 
-    def start(self) -> None:
-        """Begins loading, once."""
-        if self._thread.ident is None:
-            self._thread.start()
+    @property
+    def cores(self) -> int:
+        """How many cores the network may take."""
+        return self._settings.threads or os.cpu_count() or 1
+
+    @property
+    def at_once(self) -> int:
+        """How many photos may be predicted at once: their threads add up to the cores."""
+        return self._at_once
+
+    def start(self, at_once: int = 1) -> None:
+        """Begins loading, once; with that is decided how many photos share the cores."""
+        with self._starting:
+            if self._thread.ident is None:
+                self._at_once = at_once
+                self._thread.start()
 
     def colorizer(self) -> Colorizer:
         """The colorizer, waited for.
@@ -59,9 +74,13 @@ class Engine:
                 load_colorizer(
                     settings.model,
                     device=settings.device,
-                    threads=settings.threads,
+                    threads=self._threads(),
                     precision=settings.precision,
                 )
             )
         except BaseException as error:  # handed over to whoever waits for it
             self._future.set_exception(error)
+
+    def _threads(self) -> int | None:
+        """Of each prediction; None lets onnxruntime choose."""
+        return self._settings.threads if self._at_once == 1 else max(1, self.cores // self._at_once)

@@ -1,18 +1,19 @@
 """Many photos: load | predict | save, overlapped.
 
-Photos are read ahead by a few threads, predicted by one (the network takes all cores or the GPU
-anyway), encoded and written by a few more. Each hands over through a bounded window, and photos
-that wait to be saved are bounded by their pixels too, so memory does not grow with the batch.
-Outcomes come in the order of the plan. One bad photo is an outcome, not an end.
+Photos are read ahead by a few threads, predicted by one that takes all cores, or by one a core
+where there are many photos and the network sees them small: then the cores need not wait for each
+other. They are encoded and written by a few more. Each hands over through a bounded window, and
+photos that wait to be saved are bounded by their pixels too, so memory does not grow with the
+batch. Outcomes come in the order of the plan. One bad photo is an outcome, not an end.
 """
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -31,17 +32,37 @@ ROOM_PIXELS = 64_000_000
 _GLANCE = 0.1
 
 
+# More photos predicted at once would want more memory than they save time.
+_MOST_AT_ONCE = 8
+
+# Of fewer photos a core, the last ones would leave cores idle for too long.
+_PHOTOS_A_CORE = 4
+
+
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """How many photos are read and saved at once."""
+    """How many photos are read, predicted and saved at once."""
 
     loaders: int
     savers: int
+    predictors: int = 1
 
     @classmethod
-    def for_cores(cls, cores: int) -> Workers:
-        """A few of each, leaving the cores to the network."""
-        return cls(loaders=max(1, min(4, cores // 4)), savers=max(1, min(8, cores // 2)))
+    def for_batch(cls, photos: int, settings: Settings, cores: int) -> Workers:
+        """A few of each.
+
+        Args:
+            photos: of the batch.
+            settings: decide whether the network sees photos small.
+            cores: that the network may take.
+        """
+        at_once = min(_MOST_AT_ONCE, cores)
+        small = settings.size != "full" and photos >= _PHOTOS_A_CORE * cores
+        return cls(
+            loaders=max(1, min(4, cores // 4)),
+            savers=max(2, min(8, cores // 2)),
+            predictors=at_once if small else 1,
+        )
 
 
 class Batch:
@@ -51,7 +72,8 @@ class Batch:
         jobs: the plan.
         settings: how each photo is coloured and written.
         engine: the colorizer; started only if a job needs it, and kept for the next batch.
-        workers: threads; None: by the cores of this machine.
+        workers: threads; None: by the batch and the cores. An engine that was started for fewer
+            predictors keeps to that.
     """
 
     def __init__(
@@ -64,13 +86,19 @@ class Batch:
         self._jobs = jobs
         self._settings = settings
         self._engine = engine
-        self._workers = workers or Workers.for_cores(os.cpu_count() or 1)
+        photos = sum(job.is_work for job in jobs)
+        self._workers = workers or Workers.for_batch(photos, settings, engine.cores)
         self._loaders = ThreadPoolExecutor(self._workers.loaders, "colorize-load")
         self._savers = ThreadPoolExecutor(self._workers.savers, "colorize-save")
         self._room = _Room(ROOM_PIXELS, self._workers.savers + 1)
+        self._upcoming = iter(self._jobs)
+        self._window: deque[tuple[Job, Future[Work] | None]] = deque()
+        self._blocked: dict[Path, OSError] = {}
+        self._taking = threading.Lock()
         self._changed = threading.Condition()
         self._outcomes: deque[Future[Outcome]] = deque()
         self._state: Literal["running", "stopping", "ended"] = "running"
+        self._predicting = 1
         self._fault: BaseException | None = None
 
     def stop(self) -> None:
@@ -88,8 +116,7 @@ class Batch:
             ModelError: the model cannot be loaded; no photo was coloured.
             DeviceError: the device asked for cannot be used; as above.
         """
-        conductor = threading.Thread(target=self._conduct, name="colorize-predict", daemon=True)
-        conductor.start()
+        self._start(self._lead)
         try:
             while (future := self._next()) is not None:
                 try:
@@ -117,63 +144,105 @@ class Batch:
         # Stopping: photos being written are waited for, those behind them are dropped.
         self._savers.shutdown(wait=True, cancel_futures=True)
         with self._changed:
-            return self._outcomes.popleft() if self._outcomes else None
+            while self._outcomes:
+                if (outcome := self._outcomes.popleft()).done():
+                    return outcome
+        return None
 
-    def _conduct(self) -> None:
-        """The thread that predicts: takes photos as they are loaded, passes them on to be saved."""
+    def _start(self, target: Callable[[], None]) -> None:
+        # A daemon: who interrupts need not wait for a prediction.
+        threading.Thread(target=target, name="colorize-predict", daemon=True).start()
+
+    def _lead(self) -> None:
+        """The first thread that predicts: makes ready, and starts the others."""
+        with self._ending():
+            self._blocked = self._prepare_folders()
+            while (taken := self._take()) is not None:
+                # Now the engine is started, if it ever is, and says how many may share it.
+                if taken[1] is not None and self._predicting < self._at_once():
+                    with self._changed:
+                        self._predicting = self._at_once()
+                    for _ in range(self._predicting - 1):
+                        self._start(self._follow)
+                self._work(*taken)
+
+    def _follow(self) -> None:
+        with self._ending():
+            while (taken := self._take()) is not None:
+                self._work(*taken)
+
+    def _at_once(self) -> int:
+        return min(self._workers.predictors, self._engine.at_once)
+
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        """Around all that a thread does: the last to end ends the batch, an error stops it."""
         try:
-            blocked = self._prepare_folders()
-            window: deque[tuple[Job, Future[Work] | None]] = deque()
-            upcoming = iter(self._jobs)
-            while self._state == "running":
-                while len(window) <= self._workers.loaders and (job := next(upcoming, None)):
-                    future = None
-                    job = _settled(job, blocked)
-                    if job.is_work:
-                        self._engine.start()
-                        future = self._loaders.submit(load, job, self._settings)
-                    window.append((job, future))
-                if not window:
-                    break
-                job, future = window.popleft()
-                if future is None:
-                    self._deliver(_known(job))
-                else:
-                    self._pass_on(future.result())
+            yield
         except BaseException as error:  # handed over to the thread that iterates
-            if self._state == "running":
-                self._fault = error
-        finally:
             with self._changed:
                 if self._state == "running":
+                    self._fault = error
+                    self._state = "stopping"
+        finally:
+            with self._changed:
+                self._predicting -= 1
+                if self._state == "running" and not self._predicting:
                     self._state = "ended"
                 self._changed.notify_all()
 
-    def _pass_on(self, work: Work) -> None:
+    def _take(self) -> tuple[Job, Future[Work] | None, Future[Outcome]] | None:
+        """The next job, its photo on its way, and the place of its outcome; None at the end."""
+        with self._taking:
+            if self._state != "running":
+                return None
+            ahead = self._workers.loaders + self._workers.predictors
+            while len(self._window) < ahead and (job := next(self._upcoming, None)):
+                future = None
+                job = _settled(job, self._blocked)
+                if job.is_work:
+                    self._engine.start(self._workers.predictors)
+                    future = self._loaders.submit(load, job, self._settings)
+                self._window.append((job, future))
+            if not self._window:
+                return None
+            outcome: Future[Outcome] = Future()
+            with self._changed:
+                self._outcomes.append(outcome)
+            return *self._window.popleft(), outcome
+
+    def _work(self, job: Job, loading: Future[Work] | None, outcome: Future[Outcome]) -> None:
+        """Predicts a photo and passes it on to be saved."""
+        if loading is None:
+            self._deliver(outcome, _known(job))
+            return
+        work = loading.result()
         colorizer = self._engine.colorizer()  # its error is that of the batch, not of the photo
         predict(work, colorizer, self._settings)
         if work.failure is not None:
-            self._deliver(work.outcome())
+            self._deliver(outcome, work.outcome())
             return
-        self._room.enter(work.pixels, self._is_stopping)
+        pixels = work.pixels
+        self._room.enter(pixels, self._is_stopping)
         with self._changed:
             if self._state != "running":
                 return
-            future = self._savers.submit(save, work, colorizer.name, self._settings)
-            self._outcomes.append(future)
-        pixels = work.pixels
-        future.add_done_callback(lambda _: self._leave(pixels))
+            saving = self._savers.submit(save, work, colorizer.name, self._settings)
 
-    def _leave(self, pixels: int) -> None:
-        self._room.leave(pixels)
-        with self._changed:
-            self._changed.notify_all()
+        def saved(future: Future[Outcome]) -> None:
+            self._room.leave(pixels)
+            if future.cancelled():
+                outcome.cancel()
+            elif (error := future.exception()) is not None:
+                outcome.set_exception(error)
+            else:
+                self._deliver(outcome, future.result())
 
-    def _deliver(self, outcome: Outcome) -> None:
-        future: Future[Outcome] = Future()
-        future.set_result(outcome)
+        saving.add_done_callback(saved)
+
+    def _deliver(self, outcome: Future[Outcome], value: Outcome) -> None:
+        outcome.set_result(value)
         with self._changed:
-            self._outcomes.append(future)
             self._changed.notify_all()
 
     def _is_stopping(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from colorcli.batch.engine import Engine
 from colorcli.batch.plan import make_plan
-from colorcli.batch.run import Batch
+from colorcli.batch.run import Batch, Workers
 from colorcli.batch.stages import Settings
 from colorcli.bench.environment import Environment
 from colorcli.bench.peak import PeakMemory
@@ -79,11 +79,13 @@ def measure_folder(
         ModelError: the model cannot be loaded.
         DeviceError: the device asked for by name cannot be used.
     """
-    environment = Environment.of(engine.colorizer().model, threads)
     settings = Settings(size=size, tile=tile)
     with tempfile.TemporaryDirectory() as scratch:
         plan = make_plan([str(folder)], output=f"{scratch}/warm-up/")
         jobs = [job for job in plan if job.is_work]
+        # As the command starts it for a folder of so many.
+        engine.start(Workers.for_batch(len(jobs), settings, engine.cores).predictors)
+        environment = Environment.of(engine.colorizer().model, threads)
         for _ in Batch(jobs[:_WARM_UP], settings, engine):
             pass
         jobs = [job for job in make_plan([str(folder)], output=f"{scratch}/photos/") if job.is_work]

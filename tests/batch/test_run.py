@@ -193,3 +193,55 @@ def test_photos_waiting_to_be_saved_are_bounded(
     outcomes = list(Batch(jobs, SETTINGS, engine, Workers(4, 4)))
     assert len(outcomes) == 12
     assert most <= 2, "photos larger than the room pass alone; two of 8×8 pixels do not fit"
+
+
+def test_many_photos_seen_small_are_predicted_one_a_core() -> None:
+    auto, full = Settings(), Settings(size="full")
+    assert Workers.for_batch(200, auto, cores=4).predictors == 4
+    assert Workers.for_batch(200, auto, cores=96).predictors <= 8  # each holds a photo
+    assert Workers.for_batch(200, auto, cores=1).predictors == 1
+    assert Workers.for_batch(3, auto, cores=4).predictors == 1  # the cores share each
+    assert Workers.for_batch(200, full, cores=4).predictors == 1  # memory for one at a time
+
+
+def test_photos_predicted_at_once_come_out_as_one_by_one(album: Path, model_folder: Path) -> None:
+    written = []
+    for at_once in (1, 3):
+        engine = Engine(EngineSettings(str(model_folder), device="cpu"))
+        jobs = make_plan([str(album)], output=f"out-{at_once}")
+        outcomes = list(Batch(jobs, SETTINGS, engine, Workers(2, 2, at_once)))
+        assert engine.at_once == at_once
+        assert [outcome.source for outcome in outcomes] == [job.source for job in jobs]
+        assert all(outcome.status == "done" for outcome in outcomes)
+        files = sorted(Path(f"out-{at_once}").iterdir())
+        written.append([cv2.imread(str(file)) for file in files])
+    for one, other in zip(*written, strict=True):
+        assert np.abs(one.astype(int) - other).max() <= 1
+
+
+def test_photos_are_predicted_at_once(
+    album: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(EngineSettings(str(model_folder), device="cpu"))
+    together = threading.Barrier(3, timeout=30)
+    real = run_module.predict
+
+    def predict(work: object, *rest: object) -> None:
+        together.wait()  # breaks unless three are here
+        real(work, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(run_module, "predict", predict)
+    outcomes = list(
+        Batch(make_plan([str(album)], output="out"), SETTINGS, engine, Workers(2, 2, 3))
+    )
+    assert [outcome.status for outcome in outcomes] == ["done"] * 12
+
+
+def test_an_engine_that_is_running_keeps_to_its_threads(album: Path, model_folder: Path) -> None:
+    engine = Engine(EngineSettings(str(model_folder), device="cpu"))
+    engine.start()
+    outcomes = list(
+        Batch(make_plan([str(album)], output="out"), SETTINGS, engine, Workers(2, 2, 3))
+    )
+    assert engine.at_once == 1
+    assert len(outcomes) == 12
