@@ -18,8 +18,8 @@ import numpy.typing as npt
 from colorcli.srgb import Array, Float, decode, encode, encoded_bytes, linear_table, look_up
 
 # CIE 15: f(t) = ∛t above δ³, the tangent below it.
-_DELTA = 6 / 29
-_SLOPE = 1 / (3 * _DELTA**2)
+DELTA = 6 / 29
+_SLOPE = 1 / (3 * DELTA**2)
 
 _XYZ_FROM_RGB = np.array(
     [
@@ -29,7 +29,7 @@ _XYZ_FROM_RGB = np.array(
     ]
 )
 _XYZ_FROM_RGB /= _XYZ_FROM_RGB.sum(axis=1, keepdims=True)
-_RGB_FROM_XYZ = np.linalg.inv(_XYZ_FROM_RGB)
+RGB_FROM_XYZ = np.linalg.inv(_XYZ_FROM_RGB)
 LUMINANCE: tuple[float, float, float] = tuple(_XYZ_FROM_RGB[1].tolist())
 """Weights of linear R, G, B in Y; they add up to 1."""
 
@@ -39,7 +39,7 @@ _F_FROM_LAB = np.array(
     np.float32,
 )
 # (R, G, B) of (X - Y, Y, Z - Y).
-_RGB_FROM_DIFFERENCES = np.array([[x, 1, z] for x, _, z in _RGB_FROM_XYZ.tolist()], np.float32)
+_RGB_FROM_DIFFERENCES = np.array([[x, 1, z] for x, _, z in RGB_FROM_XYZ.tolist()], np.float32)
 
 # Pixels worked on at once: small enough for the intermediate planes to stay in the L2 cache.
 _BLOCK = 16384
@@ -264,19 +264,19 @@ def _store(linear: Float, out: Array) -> None:
 
 def _f(t: Array) -> Array:
     """CIE 15 f(t), without a branch: below δ³ the tangent takes over."""
-    cubic = np.maximum(t, _DELTA**3)
+    cubic = np.maximum(t, DELTA**3)
     return np.asarray(np.cbrt(cubic) + (t - cubic) * _SLOPE)
 
 
 def _inverse_f(f: Array) -> Array:
     """The inverse of CIE 15 f(t), in the dtype of `f`."""
-    if not f.size or f.min() >= _DELTA:
+    if not f.size or f.min() >= DELTA:
         return np.asarray(f * f * f)
-    cubic = np.maximum(f, _DELTA)
+    cubic = np.maximum(f, DELTA)
     result: Array = cubic * cubic
     result *= cubic
     np.subtract(f, cubic, out=cubic)
-    cubic *= 3 * _DELTA**2
+    cubic *= 3 * DELTA**2
     result += cubic
     return result
 
@@ -285,7 +285,7 @@ def _linear_rgb(fy: Array, dx: Array, dz: Array) -> tuple[Array, Array, Array]:
     """Linear R, G, B, not clipped, of f(Y) and the differences f(X) - f(Y) and f(Z) - f(Y)."""
     Y = _inverse_f(fy)
     X, Z = _inverse_f(fy + dx) - Y, _inverse_f(fy + dz) - Y
-    r, g, b = (X * of_x + Y + Z * of_z for of_x, _, of_z in _RGB_FROM_XYZ.tolist())
+    r, g, b = (X * of_x + Y + Z * of_z for of_x, _, of_z in RGB_FROM_XYZ.tolist())
     return r, g, b
 
 

@@ -81,11 +81,14 @@ def train(
     degrade: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Strength of old-photograph faults on L.")
     ] = 0.0,
+    emulsion: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of views as early plates and films saw.")
+    ] = 0.0,
     distribution: Annotated[
         float, typer.Option(min=0.0, help="Weight of the distance in mse-distribution.")
     ] = 1.0,
     rebalance: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="λ of the classification; 1: no rebalancing.")
+        float, typer.Option(min=0.0, max=1.0, help="λ of classification and distance; 1: none.")
     ] = 0.5,
     scene_weight: Annotated[
         float, typer.Option(min=0.0, help="Learn the photos' labels too, so weighted; try 0.0033.")
@@ -136,6 +139,7 @@ def train(
         zoom=zoom,
         shear=shear,
         degrade=degrade,
+        emulsion=emulsion,
         distribution=distribution,
         rebalance=rebalance if rebalance < 1 else None,
         seed=seed,

@@ -39,8 +39,9 @@ class TrainConfig:
         zoom: further random scaling.
         shear: largest random shear.
         degrade: strength of the old-photograph faults on L, 0 to 1.
+        emulsion: share of the views whose L is what an early plate or film saw.
         distribution: weight of the distance of the distributions in `mse-distribution`.
-        rebalance: λ of the classification objective; None weighs all colours alike.
+        rebalance: λ of the classification and distance objectives; None weighs all colours alike.
         short_side: photos are kept in memory at this short side.
         min_chroma: photos with a lower mean chroma are left out as gray.
         seed: of the weights, the order and the views.
@@ -69,6 +70,7 @@ class TrainConfig:
     zoom: float = 0.0
     shear: float = 0.0
     degrade: float = 0.0
+    emulsion: float = 0.0
     distribution: float = 1.0
     rebalance: float | None = 0.5
     short_side: int = 256

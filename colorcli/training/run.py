@@ -17,8 +17,9 @@ from colorcli.training.config import TrainConfig
 from colorcli.training.networks import Colorizing, NetworkOptions, get_network
 from colorcli.training.objectives import (
     ChromaDistribution,
-    Classification,
+    DistanceDistribution,
     Objective,
+    Rebalanced,
     get_objective,
 )
 
@@ -150,15 +151,14 @@ def _written(row: dict[str, float]) -> dict[str, str]:
 
 
 def build_objective(config: TrainConfig, prior: torch.Tensor | None = None) -> Objective:
-    """The objective of a run; `prior` as in `Classification`."""
+    """The objective of a run; `prior` as in `Rebalanced`."""
     kind = get_objective(config.objective)
-    if kind is Classification:
-        if config.rebalance is None:
-            return Classification()
-        return Classification(prior, config.rebalance)
-    if kind is ChromaDistribution:
-        return ChromaDistribution(config.distribution)
-    return kind()
+    options: dict[str, Any] = {}
+    if issubclass(kind, Rebalanced) and config.rebalance is not None:
+        options = {"prior": prior, "uniform": config.rebalance}
+    if issubclass(kind, (ChromaDistribution, DistanceDistribution)):
+        options["weight"] = config.distribution
+    return kind(**options)
 
 
 def build_network(

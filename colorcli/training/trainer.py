@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from colorcli.training.augmentation import Views, centre_views, random_views
 from colorcli.training.config import TrainConfig
 from colorcli.training.degradation import degrade
+from colorcli.training.emulsion import exposed
 from colorcli.training.interruption import interruptible
 from colorcli.training.networks import Colorizing, get_network
-from colorcli.training.objectives import Classification, bin_shares, on_grid
+from colorcli.training.objectives import Rebalanced, bin_shares, get_objective, on_grid
 from colorcli.training.optimization import build_optimizer, schedule
 from colorcli.training.probe import Probe
 from colorcli.training.progress import Mean, Progress
@@ -186,7 +187,8 @@ class Trainer:
         # Grain and dropout draw from here, so that a resumed run goes on as if never interrupted.
         torch.manual_seed(seed)
         lab = random_views(self.photos, indices, self._views(), generator)
-        L = degrade(lab[:, :1], self.config.degrade, generator)
+        L = exposed(lab, self.config.emulsion, generator)
+        L = degrade(L, self.config.degrade, generator)
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * schedule(self.fraction, self.config.warmup)
         self.network.train()
@@ -262,13 +264,14 @@ class Trainer:
         return (self.run.read_scenes() if resume else []) or scene_names(self.photos.labels)
 
     def _prior(self) -> Tensor | None:
-        if self.config.objective != Classification.name:
+        kind = get_objective(self.config.objective)
+        if not issubclass(kind, Rebalanced):
             return None
         generator = torch.Generator().manual_seed(self.config.seed)
         count = len(self.photos.pixels)
         chosen = torch.randint(count, (min(4_000_000, count),), generator=generator)
         lab = self.photos.pixels[chosen.to(self.photos.pixels.device)].cpu().float()
-        return bin_shares(lab[:, 1:] - 128.0, Classification())
+        return bin_shares(lab[:, 1:] - 128.0, kind())
 
     def _save(self) -> None:
         self.run.save_checkpoint(

@@ -9,6 +9,7 @@ from colorcli.training.objectives import (
     OBJECTIVES,
     ChromaDistribution,
     Classification,
+    Distance,
     MeanSquaredError,
     SmoothL1,
     bin_shares,
@@ -80,6 +81,32 @@ def test_the_distribution_term_raises_a_regressions_chroma_towards_the_true_spre
     losses = torch.stack([ChromaDistribution(weight)(k * regression, ab) for k in scales])
     best = float(scales[losses.argmin()])
     assert best == pytest.approx((1 + weight * 2**0.5) / (1 + weight), abs=0.03)
+
+
+def test_distance_is_how_far_off_the_colours_are() -> None:
+    ab = torch.zeros(1, 2, 1, 2)
+    off = torch.tensor([[[[30.0, 0.0]], [[40.0, 0.0]]]])
+    assert float(Distance()(off, ab)) == pytest.approx((50 + 1) / 2 / 220, abs=1e-4)
+
+
+def test_distance_without_rebalancing_is_the_area_above_the_curve_of_the_error() -> None:
+    # AuC = 1 - mean(‖ŷ - y‖)/150, so the one cannot fall while the other does.
+    ab, off = ab_of(16, 16), ab_of(16, 16).flip(0) * 0.3
+    errors = (off - ab).square().sum(1).sqrt().flatten()
+    thresholds = torch.arange(151)
+    shares = (errors[:, None] <= thresholds).float().mean(0)
+    auc = float(torch.trapezoid(shares) / 150)
+    assert float(Distance()(off, ab)) * 220 / 150 == pytest.approx(1 - auc, abs=0.005)
+
+
+def test_distance_counts_rare_colours_more() -> None:
+    plain = Distance()
+    prior = torch.full((len(plain.centres),), 1e-4)
+    prior[int((plain.centres == 0).all(1).nonzero())] = 1
+    rebalanced = Distance(prior / prior.sum(), 0.5)
+    gray, red = torch.zeros(1, 2, 1, 1), torch.tensor([60.0, 40.0])[None, :, None, None]
+    ratio = rebalanced(gray + 5, gray) / plain(gray + 5, gray)
+    assert float(rebalanced(red + 5, red) / plain(red + 5, red)) > 10 * float(ratio)
 
 
 def test_bins_hold_the_colours_of_srgb() -> None:

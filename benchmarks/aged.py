@@ -1,0 +1,72 @@
+"""How well colours are found in what is left of a photo: aged, and seen by the plates of its time.
+
+    python benchmarks/aged.py PHOTOS [--models lifelike,fusion] [--limit 240]
+
+PHOTOS is what `colorize evaluate` takes. Each validation photo is given to the models clean, with
+the faults of `--degrade 1` (fading, blur, grain, JPEG blocks), and as each plate or film of
+`colorcli.training.emulsion` saw it. The same faults meet every model. Prints the mean ab error
+against the true colours, and the mean chroma beside theirs.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from colorcli.collection import decode_rgb, open_collection, spread
+from colorcli.colorizer import Colorizer
+from colorcli.lab import rgb_to_lab
+from colorcli.spec import DEFAULT_MODEL
+from colorcli.training.degradation import degrade
+from colorcli.training.emulsion import PLATES, seen_by
+
+NAMES = ("blue-sensitive plate", "orthochromatic", "yellow filter", "red filter")
+
+
+def versions(lab: NDArray[np.float32], seed: int) -> Iterator[tuple[str, torch.Tensor]]:
+    """L `(1, 1, H, W)` by the name of what befell it; sides are cut to multiples of 8."""
+    height, width = (side // 8 * 8 for side in lab.shape[:2])
+    whole = torch.from_numpy(lab[:height, :width]).permute(2, 0, 1)[None]
+    L = whole[:, :1]
+    yield "clean", L
+    torch.manual_seed(seed)
+    yield "aged", degrade(L, 1.0, torch.Generator().manual_seed(seed))
+    for name, plate in zip(NAMES, PLATES, strict=True):
+        yield name, seen_by(torch.tensor([plate]), whole)
+
+
+def main() -> None:
+    """Print a row a version, a column a model."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--models", default=DEFAULT_MODEL)
+    parser.add_argument("--limit", type=int, default=240)
+    given = parser.parse_args()
+
+    colorizers = {name: Colorizer.load(name) for name in given.models.split(",")}
+    errors, chroma = defaultdict(list), defaultdict(list)
+    for seed, item in enumerate(spread(open_collection(given.photos, split="val"), given.limit)):
+        lab = rgb_to_lab(decode_rgb(item.read()))
+        chroma["true", ""].append(np.hypot(lab[..., 1], lab[..., 2]).mean())
+        for version, L in versions(lab, seed):
+            plane = np.ascontiguousarray(L[0, 0].numpy())
+            true = lab[: plane.shape[0], : plane.shape[1], 1:]
+            errors[version, "gray"].append(np.hypot(true[..., 0], true[..., 1]).mean())
+            for name, colorizer in colorizers.items():
+                ab = colorizer.predict_L(plane)
+                errors[version, name].append(np.hypot(*(ab - true).transpose(2, 0, 1)).mean())
+                chroma[version, name].append(np.hypot(ab[..., 0], ab[..., 1]).mean())
+    print(f"chroma of the originals {np.mean(chroma['true', '']):.2f}")
+    for version, name in errors:
+        row = f"{version:<22}{name:<24}ab error {np.mean(errors[version, name]):.2f}"
+        print(row + (f", chroma {np.mean(chroma[version, name]):.2f}" if name != "gray" else ""))
+
+
+if __name__ == "__main__":
+    main()

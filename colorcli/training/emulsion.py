@@ -1,0 +1,77 @@
+"""What plates and films of other times made of colours: L as they saw it.
+
+A photograph of 1890 is not the L of a colour photograph of today. Its plate was blind to red, or to
+all but blue: skies came out white, lips and freckles dark, grass and brick nearly black. Later film
+was often exposed through a yellow or red filter, which darkens skies and clears skin. A network
+that has only seen today's L takes the dark face of the one for a red one, and the dark sky of the
+other for no sky.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from colorcli.lab import DELTA, LUMINANCE, RGB_FROM_XYZ
+
+PLATES = (
+    (0.02, 0.13, 0.85),  # wet collodion, dry plates: blue alone, until the 1890s and long after
+    (0.04, 0.56, 0.40),  # orthochromatic, to the 1930s
+    (0.35, 0.60, 0.05),  # panchromatic through a yellow filter
+    (0.90, 0.10, 0.00),  # panchromatic through a red filter
+)
+"""Shares of linear sRGB R, G, B in the exposure. The emulsions' own curves are narrower than the
+primaries of sRGB, so these are what can be told apart in them, not measurements."""
+
+
+def exposed(lab: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """L of photos, some of them as another emulsion saw them.
+
+    Each of the chosen draws a plate and how far its sensitivity lies from the eye's to the plate's.
+
+    Args:
+        lab: float32 `(N, 3, H, W)`, CIELAB.
+        share: probability that a photo is chosen, 0 to 1.
+        generator: of the CPU.
+
+    Returns:
+        L `(N, 1, H, W)` in [0, 100]; the L of `lab`, to the bit, of photos that are not chosen.
+    """
+    L = lab[:, :1]
+    if share <= 0:
+        return L
+    count = len(lab)
+    chosen = torch.rand(count, generator=generator) < share
+    plates = torch.tensor(PLATES)[torch.randint(len(PLATES), (count,), generator=generator)]
+    towards = torch.rand((count, 1), generator=generator)
+    sensitivity = torch.lerp(torch.tensor(LUMINANCE), plates, towards)[chosen]
+    where = chosen.nonzero()[:, 0].to(lab.device)
+    return L.index_copy(0, where, seen_by(sensitivity, lab[where]))
+
+
+def seen_by(sensitivity: Tensor, lab: Tensor) -> Tensor:
+    """L of the light that acts on an emulsion: Y of linear sRGB, weighed by its sensitivity.
+
+    Args:
+        sensitivity: `(N, 3)`, shares of R, G, B that add up to 1. `LUMINANCE` gives L itself.
+        lab: float32 `(N, 3, H, W)`, CIELAB.
+
+    Returns:
+        `(N, 1, H, W)` in [0, 100].
+    """
+    of_xyz = sensitivity.to(lab) @ torch.as_tensor(RGB_FROM_XYZ).to(lab)
+    exposure = torch.einsum("nc,nchw->nhw", of_xyz, _xyz(lab))
+    return _lightness(exposure.clamp(0, 1))[:, None]
+
+
+def _xyz(lab: Tensor) -> Tensor:
+    """CIE 15: X, Y, Z of CIELAB, each relative to white."""
+    fy = (lab[:, 0] + 16) / 116
+    f = torch.stack((fy + lab[:, 1] / 500, fy, fy - lab[:, 2] / 200), 1)
+    return torch.where(f > DELTA, f**3, 3 * DELTA**2 * (f - 4 / 29))
+
+
+def _lightness(Y: Tensor) -> Tensor:
+    """CIE 15: L of relative luminance."""
+    cubic = Y.clamp(min=DELTA**3)
+    return 116 * (cubic ** (1 / 3) + (Y - cubic) / (3 * DELTA**2)) - 16

@@ -1,0 +1,75 @@
+"""A step on a device that is not the CPU.
+
+PyTorch's `meta` computes nothing, but nearly every operation on it refuses, as on CUDA, to mix its
+tensors with the CPU's: no GPU is needed to find one that was left behind.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from colorcli.training.objectives import OBJECTIVES
+from colorcli.training.run import Run
+from colorcli.training.trainer import Trainer
+
+from .runs import TINY, Photos
+
+META = torch.device("meta")
+
+
+@pytest.fixture(autouse=True)
+def without_what_meta_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    # It tells weights that are shared by their address, and meta's have none.
+    monkeypatch.setattr(Trainer, "_update_average", lambda _: None)
+
+
+def step(photos: Photos, folder: Path, **changes: Any) -> Trainer:
+    """A trainer on the other device, after one step."""
+    run = Trainer(
+        replace(TINY, **changes),
+        Run(folder),
+        photos.training.to(META),
+        photos.validation.to(META),
+        device=META,
+        bf16=False,
+    )
+    loss, _, ab = run._step(torch.arange(3, device=META))
+    assert loss.device == ab.device == META
+    assert all(p.device == META for p in run.network.parameters())
+    return run
+
+
+def test_the_other_device_is_as_strict_as_cuda() -> None:
+    with pytest.raises(RuntimeError, match="device"):
+        torch.ones(2, device=META) + torch.ones(2)
+
+
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_every_objective(
+    objective: str, photos: Photos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The shares of the colours are counted on the CPU, from values, which meta does not have.
+    monkeypatch.setattr(Trainer, "_prior", lambda _: None)
+    step(photos, tmp_path, objective=objective)
+
+
+@pytest.mark.parametrize("network", ["fusion", "fusion-lite", "cnn-cs230", "cnn-mountain"])
+def test_every_network(network: str, photos: Photos, tmp_path: Path) -> None:
+    options = {"pretrained": "none"} if network == "fusion-lite" else {}
+    step(photos, tmp_path, network=network, **options)
+
+
+def test_every_augmentation(photos: Photos, tmp_path: Path) -> None:
+    step(photos, tmp_path, degrade=1.0, emulsion=1.0, zoom=0.2, shear=0.1, dropout=0.5)
+
+
+def test_scenes(photos: Photos, tmp_path: Path) -> None:
+    labelled = replace(photos, training=replace(photos.training, labels=("face", "food", "")))
+    step(labelled, tmp_path, scene_weight=0.01)
