@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from colorcli.errors import DeviceError, ModelError
 from colorcli.precision import Precision, choose_precision
 from colorcli.providers import Execution, choose_execution
 from colorcli.spec import GraphSpec, ModelSpec, find_model
+
+Features: TypeAlias = Any
+"""Low-level features: an array, or on a GPU an `onnxruntime.OrtValue` that stays there."""
 
 
 class Model:
@@ -92,14 +95,14 @@ class Model:
         """Whether low-level features of a photo of the global size serve both branches."""
         return self.spec.global_ is not None and self.spec.global_.reads == "low_level"
 
-    def low_level(self, L: NDArray[np.float32]) -> NDArray[np.float32]:
+    def low_level(self, L: NDArray[np.float32]) -> Features:
         """Features `(N, C, H/8, W/8)`; or L itself, where no graph makes features."""
         if self.spec.low_level is None:
             return L
-        return self._run("low_level", {"L": L})
+        return self._outputs("low_level", {"L": L}, stays=True)[0]
 
     def global_features(
-        self, view: NDArray[np.float32], features: NDArray[np.float32] | None = None
+        self, view: NDArray[np.float32], features: Features | None = None
     ) -> NDArray[np.float32] | None:
         """Global features `(N, G)` of the rescaled view, or None without a global branch.
 
@@ -113,11 +116,12 @@ class Model:
 
     def scenes(self, view: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probabilities `(N, classes)` of `spec.scenes`, for a model that tells scenes apart."""
-        return self._outputs("global", self._global_feeds(view, None))[1]
+        values: NDArray[np.float32] = self._outputs("global", self._global_feeds(view, None))[1]
+        return values
 
     def _global_feeds(
-        self, view: NDArray[np.float32], features: NDArray[np.float32] | None
-    ) -> dict[str, NDArray[np.float32]]:
+        self, view: NDArray[np.float32], features: Features | None
+    ) -> dict[str, Features]:
         assert self.spec.global_ is not None
         if self.spec.global_.reads == "L":
             return {"L": view}
@@ -125,7 +129,7 @@ class Model:
 
     def ab(
         self,
-        features: NDArray[np.float32],
+        features: Features,
         global_features: NDArray[np.float32] | None,
         *,
         vividness: float = 1.0,
@@ -149,20 +153,33 @@ class Model:
         ab = self._run("colorization", feeds)
         return ab if vividness == 1 else ab * np.float32(vividness)
 
-    def _run(self, name: str, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        return self._outputs(name, feeds)[0]
+    def _run(self, name: str, feeds: dict[str, Features]) -> NDArray[np.float32]:
+        values: NDArray[np.float32] = self._outputs(name, feeds)[0]
+        return values
 
     def _outputs(
-        self, name: str, feeds: dict[str, NDArray[np.float32]]
-    ) -> list[NDArray[np.float32]]:
+        self, name: str, feeds: dict[str, Features], *, stays: bool = False
+    ) -> list[Features]:
+        """What a graph gives: arrays, or what stays in the memory of the device."""
+        session = self._sessions[name]
         try:
-            values: list[NDArray[np.float32]] = self._sessions[name].run(None, feeds)
+            if self._execution.memory is None:
+                return list(session.run(None, feeds))
+            binding = session.io_binding()
+            for key, value in feeds.items():
+                if isinstance(value, np.ndarray):
+                    binding.bind_cpu_input(key, value)
+                else:
+                    binding.bind_ortvalue_input(key, value)
+            for node in session.get_outputs():
+                binding.bind_output(node.name, *self._execution.memory)
+            session.run_with_iobinding(binding)
+            return list(binding.get_outputs() if stays else binding.copy_outputs_to_cpu())
         except Exception as error:  # onnxruntime's own exceptions share no base class
             if "Failed to allocate memory" in str(error) or "out of memory" in str(error):
                 raise MemoryError(f"{name}: {error}") from None
             path = self.spec.graphs_at(self.precision.name)[name].path
             raise ModelError(f"{path}: the graph cannot be run ({_first_line(error)})") from None
-        return values
 
 
 def _open_graphs(

@@ -38,6 +38,11 @@ class Execution:
     description: str
     fallback_reason: str | None = None
 
+    @property
+    def memory(self) -> tuple[str, int] | None:
+        """The memory that what one session gives another stays in; None: it is the program's."""
+        return None if self.cuda is None else ("cuda", self.cuda)
+
     def on_cpu(self, *, reason: str) -> Execution:
         """The CPU instead, because of `reason`."""
         return Execution(None, False, self.threads, cpu_name(), fallback_reason=reason)

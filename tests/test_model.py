@@ -11,6 +11,7 @@ import pytest
 
 from colorcli.errors import DeviceError, ModelError, UsageError
 from colorcli.model import Model
+from colorcli.providers import Execution
 from colorcli.spec import ModelSpec, find_model, model_folders
 
 
@@ -64,6 +65,22 @@ def test_shared_features_give_the_same_global_features_as_a_pass_of_their_own(
     L = np.random.default_rng(0).uniform(0, 100, (1, 1, side, side)).astype(np.float32)
     shared = model.global_features(L, model.low_level(L))
     np.testing.assert_array_equal(shared, model.global_features(L))
+
+
+def test_features_that_stay_on_the_device_give_the_same_colours(
+    model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Model.load(str(model_folder), device="cpu")
+    L = np.random.default_rng(0).uniform(0, 100, (1, 1, 64, 96)).astype(np.float32)
+    view = np.random.default_rng(1).uniform(0, 100, (1, 1, 224, 224)).astype(np.float32)
+    expected = model.ab(model.low_level(L), model.global_features(view))
+    # As on a GPU, but that the device's memory is the CPU's.
+    monkeypatch.setattr(Execution, "memory", ("cpu", 0))
+    features = model.low_level(L)
+    assert not isinstance(features, np.ndarray)
+    global_features = model.global_features(view)
+    assert isinstance(global_features, np.ndarray)  # a few numbers, which callers may keep
+    np.testing.assert_array_equal(model.ab(features, global_features), expected)
 
 
 def test_it_reports_the_provider_that_it_really_runs_on(model_folder: Path) -> None:
