@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import platform
 import re
 from collections.abc import Mapping
@@ -57,16 +58,23 @@ class Execution:
             sha256: of the graph as its model states it, or "".
 
         Raises:
-            ModelError: the file is no graph that can be run.
+            ModelError: the file is no graph that can be run, or not the one that the model states.
             DeviceError: CUDA did not load.
         """
         try:
-            if self.cuda is None:
-                return self._cached(path, sha256) or self._open(path)
-            session = self._open(path)
+            entry = self._entry(path, sha256) if self.cuda is None else None
+            session = self._recalled(entry) if entry else None
+            if session is None:
+                # Only now: an entry of the cache was made of a file that had been checked.
+                _check(path, sha256)
+                session = (self._learned(entry, path) if entry else None) or self._open(path)
+        except ModelError:
+            raise
         except Exception as error:  # onnxruntime's own exceptions share no base class
             line = str(error).strip().split("\n", 1)[0][:200]
             raise ModelError(f"{path}: not a graph that can be run ({line})") from None
+        if self.cuda is None:
+            return session
         if session.get_providers()[0] != CUDA:
             # onnxruntime falls back in silence when CUDA's libraries do not load.
             raise DeviceError("the libraries of CUDA do not load", tip=_CUDA_TIP)
@@ -95,18 +103,20 @@ class Execution:
             providers.insert(0, (CUDA, cuda))
         return ort.InferenceSession(str(path), options, providers=providers)
 
-    def _cached(self, path: Path, sha256: str) -> Any | None:
-        """A session from the cache, which learns the graph if it does not know it; else None."""
+    def _entry(self, path: Path, sha256: str) -> Path | None:
         import onnxruntime as ort
 
-        entry = cache.entry_folder(path, sha256=sha256, runtime=ort.__version__)
-        if entry is None:
-            return None
+        return cache.entry_folder(path, sha256=sha256, runtime=ort.__version__)
 
-        def read(graph: Path) -> Any:
-            return self._open(
-                graph, graph_optimization_level=ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-            )
+    def _recalled(self, entry: Path) -> Any | None:
+        """A session from the cache, or None if it does not know the graph."""
+        import onnxruntime as ort
+
+        plain = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        return cache.load(entry, lambda graph: self._open(graph, graph_optimization_level=plain))
+
+    def _learned(self, entry: Path, path: Path) -> Any | None:
+        """A session from the cache, which learns the graph; None if it cannot."""
 
         def write(graph: Path) -> None:
             entries = {
@@ -117,10 +127,20 @@ class Execution:
             }
             self._open(path, entries, optimized_model_filepath=str(graph))
 
-        session = cache.load(entry, read)
-        if session is None and cache.save(entry, write):
-            session = cache.load(entry, read)
-        return session
+        return self._recalled(entry) if cache.save(entry, write) else None
+
+
+def _check(path: Path, sha256: str) -> None:
+    """A graph that was cut off or changed on its way may run, and give colours of its own."""
+    if not sha256:
+        return
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        raise ModelError(
+            f"{path}: damaged, not the file that model.json describes",
+            tip="install the model again, or export it again",
+        )
 
 
 def choose_execution(device: str, *, threads: int | None = None) -> Execution:

@@ -25,6 +25,17 @@ def rewrite(folder: Path, **changes: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
+@pytest.fixture
+def unhashed(copied: Path) -> Path:
+    """A model whose graphs may be changed: its description does not say their hashes."""
+    path = copied / "model.json"
+    graphs = json.loads(path.read_text())["graphs"]
+    for graph in graphs.values():
+        del graph["sha256"]
+    rewrite(copied, graphs=graphs)
+    return copied
+
+
 def test_the_shipped_models_are_found_by_name(model_folder: Path) -> None:
     assert model_folders()["fusion"] == model_folder
     assert find_model("fusion") == model_folder
@@ -138,13 +149,13 @@ def test_a_description_that_is_not_json_is_one_clear_line(copied: Path) -> None:
         ModelSpec.read(copied)
 
 
-def test_a_file_that_is_no_graph_is_one_clear_line(copied: Path) -> None:
-    (copied / "global.onnx").write_bytes(b"not a graph")
+def test_a_file_that_is_no_graph_is_one_clear_line(unhashed: Path) -> None:
+    (unhashed / "global.onnx").write_bytes(b"not a graph")
     with pytest.raises(ModelError, match=r"global\.onnx: not a graph"):
-        Model.load(str(copied), device="cpu")
+        Model.load(str(unhashed), device="cpu")
 
 
-def test_a_graph_of_another_kind_is_one_clear_line(copied: Path) -> None:
+def test_a_graph_of_another_kind_is_one_clear_line(unhashed: Path) -> None:
     import onnx
     from onnx import TensorProto, helper
 
@@ -152,18 +163,18 @@ def test_a_graph_of_another_kind_is_one_clear_line(copied: Path) -> None:
     x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, [1]) for n in "xy")
     graph = helper.make_graph([node], "other", [x], [y])
     model = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 18)])
-    onnx.save(model, copied / "colorization.onnx")
+    onnx.save(model, unhashed / "colorization.onnx")
     with pytest.raises(ModelError, match="not a graph of a colorizer"):
-        Model.load(str(copied), device="cpu")
+        Model.load(str(unhashed), device="cpu")
 
 
-def test_swapped_graphs_are_refused_when_loading_not_photo_by_photo(copied: Path) -> None:
-    shutil.copy(copied / "low_level.onnx", copied / "global.onnx")
+def test_swapped_graphs_are_refused_when_loading_not_photo_by_photo(unhashed: Path) -> None:
+    shutil.copy(unhashed / "low_level.onnx", unhashed / "global.onnx")
     with pytest.raises(ModelError, match=r"global\.onnx: not a graph of a colorizer"):
-        Model.load(str(copied), device="cpu")
+        Model.load(str(unhashed), device="cpu")
 
 
-def test_graphs_of_two_models_are_refused_when_loading(copied: Path) -> None:
+def test_graphs_of_two_models_are_refused_when_loading(unhashed: Path) -> None:
     import onnx
     from onnx import TensorProto, helper
 
@@ -173,9 +184,21 @@ def test_graphs_of_two_models_are_refused_when_loading(copied: Path) -> None:
     features = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", 7, "h", "w"])
     graph = helper.make_graph([node], "other", [L], [features])
     model = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 18)])
-    onnx.save(model, copied / "low_level.onnx")
+    onnx.save(model, unhashed / "low_level.onnx")
     with pytest.raises(ModelError, match="the folder mixes models"):
-        Model.load(str(copied), device="cpu")
+        Model.load(str(unhashed), device="cpu")
+
+
+def test_a_damaged_graph_is_refused_though_it_would_run(copied: Path) -> None:
+    Model.load(str(copied), device="cpu")  # the cache knows it whole
+    path = copied / "colorization.onnx"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1  # a bit among the weights
+    path.write_bytes(data)
+    for _ in range(2):
+        with pytest.raises(ModelError, match=r"colorization\.onnx: damaged") as error:
+            Model.load(str(copied), device="cpu")
+        assert error.value.tip is not None
 
 
 def test_auto_takes_the_cpu_when_the_libraries_of_cuda_do_not_load(
