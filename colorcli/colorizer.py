@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from colorcli.abmap import AbMap
 from colorcli.errors import ModelError, PhotoError, UsageError
 from colorcli.memory import available_memory
-from colorcli.model import Model
+from colorcli.model import Features, Model
 from colorcli.photo import Photo, render
 from colorcli.spec import DEFAULT_MODEL
 
@@ -239,7 +239,7 @@ class Colorizer:
 
     def _ab(
         self,
-        features: NDArray[np.float32],
+        features: Features,
         global_features: NDArray[np.float32] | None,
         vividness: float,
         window: tuple[int, int],

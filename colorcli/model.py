@@ -99,7 +99,7 @@ class Model:
         """Features `(N, C, H/8, W/8)`; or L itself, where no graph makes features."""
         if self.spec.low_level is None:
             return L
-        return self._outputs("low_level", {"L": L}, stays=True)[0]
+        return self.run_graph("low_level", {"L": L}, stays=True)[0]
 
     def global_features(
         self, view: NDArray[np.float32], features: Features | None = None
@@ -116,7 +116,7 @@ class Model:
 
     def scenes(self, view: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probabilities `(N, classes)` of `spec.scenes`, for a model that tells scenes apart."""
-        values: NDArray[np.float32] = self._outputs("global", self._global_feeds(view, None))[1]
+        values: NDArray[np.float32] = self.run_graph("global", self._global_feeds(view, None))[1]
         return values
 
     def _global_feeds(
@@ -154,13 +154,26 @@ class Model:
         return ab if vividness == 1 else ab * np.float32(vividness)
 
     def _run(self, name: str, feeds: dict[str, Features]) -> NDArray[np.float32]:
-        values: NDArray[np.float32] = self._outputs(name, feeds)[0]
+        values: NDArray[np.float32] = self.run_graph(name, feeds)[0]
         return values
 
-    def _outputs(
+    def run_graph(
         self, name: str, feeds: dict[str, Features], *, stays: bool = False
     ) -> list[Features]:
-        """What a graph gives: arrays, or what stays in the memory of the device."""
+        """Run one graph. All the others go through it, so a subclass can watch.
+
+        Args:
+            name: of the graph, as in `model.json`.
+            feeds: its inputs by name.
+            stays: leave the outputs in the memory of the device.
+
+        Returns:
+            Its outputs: arrays, or `onnxruntime.OrtValue` of what stays on a GPU.
+
+        Raises:
+            ModelError: the graph cannot be run on this.
+            MemoryError: the memory of the device does not suffice.
+        """
         session = self._sessions[name]
         try:
             if self._execution.memory is None:

@@ -8,10 +8,15 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from colorcli.providers import CPU
 from colorcli.spec import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from colorcli.colorizer import Colorizer
+
+
+PHOTOS_A_CORE = 4
+"""Of fewer photos, predicted one a core, the last would leave cores idle for too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +46,16 @@ class Engine:
     @property
     def cores(self) -> int:
         """How many cores the network may take."""
-        return self._settings.threads or os.cpu_count() or 1
+        return self._settings.threads or _cores()
 
     @property
     def at_once(self) -> int:
-        """How many photos may be predicted at once: their threads add up to the cores."""
-        return self._at_once
+        """How many photos may be predicted at once: as many as it was started for, on the CPU.
+
+        Raises:
+            ModelError, DeviceError: as `colorizer`.
+        """
+        return self._at_once if self.colorizer().model.provider == CPU else 1
 
     def start(self, at_once: int = 1) -> None:
         """Begins loading, once; with that is decided how many photos share the cores."""
@@ -82,5 +91,17 @@ class Engine:
             self._future.set_exception(error)
 
     def _threads(self) -> int | None:
-        """Of each prediction; None lets onnxruntime choose."""
-        return self._settings.threads if self._at_once == 1 else max(1, self.cores // self._at_once)
+        """Of a session; None lets onnxruntime choose.
+
+        It is shared by the threads that call it: so many less one, and the callers.
+        """
+        if self._at_once == 1:
+            return self._settings.threads
+        return max(1, self.cores - self._at_once + 1)
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS, nor on Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from colorcli.batch.engine import Engine
+from colorcli.batch.engine import PHOTOS_A_CORE, Engine
 from colorcli.batch.outcome import Outcome
 from colorcli.batch.plan import STREAM, Job
 from colorcli.batch.stages import Settings, Work, load, predict, save
@@ -35,8 +35,8 @@ _GLANCE = 0.1
 # More photos predicted at once would want more memory than they save time.
 _MOST_AT_ONCE = 8
 
-# Of fewer photos a core, the last ones would leave cores idle for too long.
-_PHOTOS_A_CORE = 4
+# What the network may see of each of several photos at once: a pass takes some 80 MB.
+_SMALL = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,13 @@ class Workers:
             settings: decide whether the network sees photos small.
             cores: that the network may take.
         """
-        at_once = min(_MOST_AT_ONCE, cores)
-        small = settings.size != "full" and photos >= _PHOTOS_A_CORE * cores
+        size = settings.size
+        small = size == "auto" or (isinstance(size, int) and size <= _SMALL)
+        many = photos >= PHOTOS_A_CORE * cores
         return cls(
             loaders=max(1, min(4, cores // 4)),
             savers=max(2, min(8, cores // 2)),
-            predictors=at_once if small else 1,
+            predictors=min(_MOST_AT_ONCE, cores) if small and many else 1,
         )
 
 
@@ -154,36 +155,44 @@ class Batch:
         threading.Thread(target=target, name="colorize-predict", daemon=True).start()
 
     def _lead(self) -> None:
-        """The first thread that predicts: makes ready, and starts the others."""
+        """The first thread that predicts: makes ready, and calls the others."""
         with self._ending():
             self._blocked = self._prepare_folders()
-            while (taken := self._take()) is not None:
-                # Now the engine is started, if it ever is, and says how many may share it.
-                if taken[1] is not None and self._predicting < self._at_once():
-                    with self._changed:
-                        self._predicting = self._at_once()
-                    for _ in range(self._predicting - 1):
-                        self._start(self._follow)
-                self._work(*taken)
+            self._work_off(calls_others=True)
 
     def _follow(self) -> None:
         with self._ending():
-            while (taken := self._take()) is not None:
-                self._work(*taken)
+            self._work_off()
 
-    def _at_once(self) -> int:
-        return min(self._workers.predictors, self._engine.at_once)
+    def _work_off(self, *, calls_others: bool = False) -> None:
+        while (taken := self._take()) is not None:
+            job, loading, outcome = taken
+            try:
+                # With the first photo the engine is started, and says how many may share it.
+                if calls_others and loading is not None:
+                    calls_others = False
+                    self._call_others()
+                self._work(job, loading, outcome)
+            except BaseException:
+                outcome.cancel()
+                raise
+
+    def _call_others(self) -> None:
+        others = min(self._workers.predictors, self._engine.at_once) - 1
+        with self._changed:
+            self._predicting += others
+        for _ in range(others):
+            self._start(self._follow)
 
     @contextmanager
     def _ending(self) -> Iterator[None]:
-        """Around all that a thread does: the last to end ends the batch, an error stops it."""
+        """Around all that a thread does: an error is kept, and the last to end ends the batch."""
         try:
             yield
         except BaseException as error:  # handed over to the thread that iterates
             with self._changed:
-                if self._state == "running":
+                if self._state == "running" and self._fault is None:
                     self._fault = error
-                    self._state = "stopping"
         finally:
             with self._changed:
                 self._predicting -= 1
@@ -194,10 +203,11 @@ class Batch:
     def _take(self) -> tuple[Job, Future[Work] | None, Future[Outcome]] | None:
         """The next job, its photo on its way, and the place of its outcome; None at the end."""
         with self._taking:
-            if self._state != "running":
+            if self._state != "running" or self._fault is not None:
                 return None
-            ahead = self._workers.loaders + self._workers.predictors
-            while len(self._window) < ahead and (job := next(self._upcoming, None)):
+            while len(self._window) <= self._workers.loaders and (
+                job := next(self._upcoming, None)
+            ):
                 future = None
                 job = _settled(job, self._blocked)
                 if job.is_work:
@@ -223,22 +233,23 @@ class Batch:
             self._deliver(outcome, work.outcome())
             return
         pixels = work.pixels
-        self._room.enter(pixels, self._is_stopping)
-        with self._changed:
-            if self._state != "running":
-                return
-            saving = self._savers.submit(save, work, colorizer.name, self._settings)
 
-        def saved(future: Future[Outcome]) -> None:
+        def saved(saving: Future[Outcome]) -> None:
             self._room.leave(pixels)
-            if future.cancelled():
+            if saving.cancelled():
                 outcome.cancel()
-            elif (error := future.exception()) is not None:
+            elif (error := saving.exception()) is not None:
                 outcome.set_exception(error)
             else:
-                self._deliver(outcome, future.result())
+                outcome.set_result(saving.result())
+            with self._changed:
+                self._changed.notify_all()
 
-        saving.add_done_callback(saved)
+        self._room.enter(pixels, self._is_stopping)
+        with self._changed:  # or a stop in between would take no notice of what is written
+            if self._state == "running":
+                saving = self._savers.submit(save, work, colorizer.name, self._settings)
+                saving.add_done_callback(saved)
 
     def _deliver(self, outcome: Future[Outcome], value: Outcome) -> None:
         outcome.set_result(value)

@@ -213,9 +213,10 @@ class _Watched(Model):
         self.__dict__.update(model.__dict__)
         self.seconds = 0.0
 
-    def _run(self, name: str, feeds: dict[str, Any]) -> NDArray[np.float32]:
+    def run_graph(self, name: str, feeds: dict[str, Any], *, stays: bool = False) -> list[Any]:
+        """As `Model.run_graph`."""
         began = perf_counter()
         try:
-            return super()._run(name, feeds)
+            return super().run_graph(name, feeds, stays=stays)
         finally:
             self.seconds += perf_counter() - began

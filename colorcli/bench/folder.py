@@ -70,7 +70,8 @@ def measure_folder(
         engine: gives the colorizer.
         size: as in `Colorizer.predict`.
         tile: as in `Colorizer.predict`.
-        threads: what the model is loaded with, for the record.
+        threads: what the model is loaded with, for the record; where photos are predicted at once
+            it is the cores that they share.
         total: told the number of photos.
         tick: called after each.
 
@@ -83,10 +84,13 @@ def measure_folder(
     with tempfile.TemporaryDirectory() as scratch:
         plan = make_plan([str(folder)], output=f"{scratch}/warm-up/")
         jobs = [job for job in plan if job.is_work]
-        # As the command starts it for a folder of so many.
-        engine.start(Workers.for_batch(len(jobs), settings, engine.cores).predictors)
-        environment = Environment.of(engine.colorizer().model, threads)
-        for _ in Batch(jobs[:_WARM_UP], settings, engine):
+        workers = Workers.for_batch(len(jobs), settings, engine.cores)
+        engine.start(workers.predictors)
+        at_once = engine.at_once
+        environment = Environment.of(
+            engine.colorizer().model, threads if at_once == 1 else engine.cores
+        )
+        for _ in Batch(jobs[: _WARM_UP * at_once], settings, engine, workers):
             pass
         jobs = [job for job in make_plan([str(folder)], output=f"{scratch}/photos/") if job.is_work]
         total(len(jobs))

@@ -155,16 +155,16 @@ def colorize(
         raise UsageError("--quiet and --verbose contradict each other", tip="give one")
     if watch and dry_run:
         raise UsageError("--watch and --dry-run contradict each other", tip="give one")
-    from colorcli.batch.engine import Engine, EngineSettings
+    from colorcli.batch.engine import PHOTOS_A_CORE, Engine, EngineSettings
     from colorcli.batch.looks import is_folder
     from colorcli.cli.options import amount_of, size_of, threads_of
 
     network_size = size_of(size)
     engine = Engine(EngineSettings(model, device, threads_of(threads), precision))
-    one = len(photos) == 1 and not is_folder(Path(photos[0]))
-    if one and not (dry_run or skip_existing or watch):
-        # onnxruntime loads beside what follows: OpenCV, the plan, the first photo. How many photos
-        # share the cores is known after the plan, so many must wait for it.
+    few = len(photos) < PHOTOS_A_CORE and not any(is_folder(Path(photo)) for photo in photos)
+    if few and not (dry_run or skip_existing or watch):
+        # onnxruntime loads beside what follows: OpenCV, the plan, the first photo. Whether many
+        # photos share the cores is known after the plan, so they must wait for it.
         engine.start()
 
     from colorcli.batch.stages import Settings

@@ -54,7 +54,11 @@ def train(
     ] = "imagenet",
     embedding: Annotated[int, typer.Option(min=1, help="Numbers that the extractor gives.")] = 1000,
     objective: Annotated[
-        str | None, typer.Option(help="mse, smooth-l1, mse-distribution or classification.")
+        str | None,
+        typer.Option(
+            help="mse, smooth-l1, distance, mse-distribution, distance-distribution or "
+            "classification."
+        ),
     ] = None,
     preset: Annotated[
         str | None, typer.Option(help="`paper`: the paper's optimizer, batch and objective.")
@@ -85,10 +89,10 @@ def train(
         float, typer.Option(min=0.0, max=1.0, help="Share of views as early plates and films saw.")
     ] = 0.0,
     distribution: Annotated[
-        float, typer.Option(min=0.0, help="Weight of the distance in mse-distribution.")
+        float, typer.Option(min=0.0, help="Weight of the distance in …-distribution.")
     ] = 1.0,
     rebalance: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="λ of classification and distance; 1: none.")
+        float, typer.Option(min=0.0, max=1.0, help="λ of classification and distance…; 1: none.")
     ] = 0.5,
     scene_weight: Annotated[
         float, typer.Option(min=0.0, help="Learn the photos' labels too, so weighted; try 0.0033.")

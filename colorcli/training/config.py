@@ -40,7 +40,7 @@ class TrainConfig:
         shear: largest random shear.
         degrade: strength of the old-photograph faults on L, 0 to 1.
         emulsion: share of the views whose L is what an early plate or film saw.
-        distribution: weight of the distance of the distributions in `mse-distribution`.
+        distribution: weight of the distance of the distributions in `…-distribution`.
         rebalance: λ of the classification and distance objectives; None weighs all colours alike.
         short_side: photos are kept in memory at this short side.
         min_chroma: photos with a lower mean chroma are left out as gray.

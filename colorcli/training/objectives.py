@@ -168,10 +168,10 @@ class Rebalanced(Objective):
 class Distance(Rebalanced):
     """L = mean(v(y)·√(‖ŷ - y‖² + ε²)): how far off each colour is, rare colours counting more.
 
-    The area under the curve of the ab error (Zhang et al. 2016, section 3.1) is 1 - the mean of
-    ‖ŷ - y‖/150: without weights this is the raw one, and with v = 1/p̃ the class-rebalanced. In
-    between (λ), it is the best trade of the two. Its minimiser is the weighted geometric median of
-    the plausible colours.
+    ab is scaled to [0, 1] as in `mse`. The area under the curve of the ab error (Zhang et al. 2016,
+    section 3.1) is 1 - the mean of ‖ŷ - y‖/150: without weights this is the raw one, and with
+    v = 1/p̃ the class-rebalanced; λ trades one for the other. Its minimiser is the weighted
+    geometric median of the plausible colours.
     """
 
     name = "distance"
@@ -190,10 +190,11 @@ class Distance(Rebalanced):
 class DistanceDistribution(Distance):
     """`distance` plus how far the colours of the batch lie from the true ones.
 
-    L = mean(v(y)·√(‖ŷ - y‖² + ε²)) + w·SW²(ŷ, y)/2δ, SW² as `sliced_wasserstein`; δ = 10 CIELAB
-    units, where the gradient of a squared error divided by 2δ is that of the distance. As in
-    `mse-distribution`, but what is not known stays neutral rather than brown: the median of many
-    hues is gray sooner than their mean.
+    L = mean(v(y)·√(‖ŷ - y‖² + ε²)) + w·SW²(ŷ, y)/20, in CIELAB units before ab is scaled to
+    [0, 1]; SW² as `sliced_wasserstein`. The 20 makes a distance of the square: a cloud that is off
+    by so much is drawn back as hard as one by the first term. As in `mse-distribution`, but what is
+    not known stays neutral rather than brown: the median of many hues is gray sooner than their
+    mean.
 
     Args:
         prior: as in `Rebalanced`.
@@ -202,17 +203,17 @@ class DistanceDistribution(Distance):
     """
 
     name = "distance-distribution"
-    delta = 10.0
+    scale = 20.0
 
     def __init__(
-        self, prior: Tensor | None = None, uniform: float = 1.0, weight: float = 1.0
+        self, prior: Tensor | None = None, uniform: float = 0.5, weight: float = 1.0
     ) -> None:
         super().__init__(prior, uniform)
         self.weight = weight
 
     def forward(self, output: Tensor, ab: Tensor) -> Tensor:
         """As `Objective.forward`."""
-        apart = sliced_wasserstein(output, on_grid(ab, output)) / (2 * self.delta)
+        apart = sliced_wasserstein(output, on_grid(ab, output)) / self.scale
         return super().forward(output, ab) + self.weight * apart / (2 * AB_LIMIT)
 
 

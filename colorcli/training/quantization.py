@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -163,9 +164,10 @@ class _Watched(Model):
         self.__dict__.update(model.__dict__)
         self._recorded = recorded
 
-    def _run(self, name: str, feeds: Feeds) -> NDArray[np.float32]:
+    def run_graph(self, name: str, feeds: Feeds, *, stays: bool = False) -> list[Any]:
+        """As `Model.run_graph`."""
         self._recorded[name].add(feeds)
-        return super()._run(name, feeds)
+        return super().run_graph(name, feeds, stays=stays)
 
 
 def _lightnesses(items: Sequence[Item], spec: ModelSpec) -> Iterator[NDArray[np.float32]]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from colorcli.batch.engine import Engine, EngineSettings
 from colorcli.batch.outcome import Counts
 from colorcli.batch.plan import make_plan
 from colorcli.batch.run import Batch, Workers
-from colorcli.batch.stages import Settings
+from colorcli.batch.stages import Settings, Work
 from colorcli.errors import ModelError, UsageError
 
 SETTINGS = Settings(size=64)
@@ -201,7 +202,54 @@ def test_many_photos_seen_small_are_predicted_one_a_core() -> None:
     assert Workers.for_batch(200, auto, cores=96).predictors <= 8  # each holds a photo
     assert Workers.for_batch(200, auto, cores=1).predictors == 1
     assert Workers.for_batch(3, auto, cores=4).predictors == 1  # the cores share each
-    assert Workers.for_batch(200, full, cores=4).predictors == 1  # memory for one at a time
+    # A pass over much of a photo takes too much memory to have several at once.
+    assert Workers.for_batch(200, full, cores=4).predictors == 1
+    assert Workers.for_batch(200, Settings(size=4096), cores=4).predictors == 1
+
+
+@pytest.mark.parametrize(
+    ("cores", "at_once", "threads"), [(2, 2, 1), (8, 8, 1), (16, 8, 9), (None, 1, None), (3, 1, 3)]
+)
+def test_sessions_and_their_callers_take_the_cores_together(
+    cores: int | None, at_once: int, threads: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A session's threads, less one, are shared by all who call it: 16 = 8 callers + 9 - 1.
+    given: list[int | None] = []
+
+    def load(*_: object, threads: int | None, **__: object) -> None:
+        given.append(threads)
+
+    monkeypatch.setattr("colorcli.router.load_colorizer", load)
+    engine = Engine(EngineSettings(device="cpu", threads=cores))
+    engine.start(at_once)
+    engine.colorizer()
+    assert given == [threads]
+
+
+@pytest.fixture
+def fresh(model_folder: Path) -> Engine:
+    """An engine that is not started."""
+    return Engine(EngineSettings(str(model_folder), device="cpu"))
+
+
+@pytest.fixture
+def most_at_once(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """How many photos were being predicted at once, at most; each takes long enough to meet."""
+    lock, now, most = threading.Lock(), 0, 0
+    real = run_module.predict
+
+    def predict(work: object, *rest: object) -> None:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.05)
+        real(work, *rest)  # type: ignore[arg-type]
+        with lock:
+            now -= 1
+
+    monkeypatch.setattr(run_module, "predict", predict)
+    return lambda: most
 
 
 def test_photos_predicted_at_once_come_out_as_one_by_one(album: Path, model_folder: Path) -> None:
@@ -210,7 +258,6 @@ def test_photos_predicted_at_once_come_out_as_one_by_one(album: Path, model_fold
         engine = Engine(EngineSettings(str(model_folder), device="cpu"))
         jobs = make_plan([str(album)], output=f"out-{at_once}")
         outcomes = list(Batch(jobs, SETTINGS, engine, Workers(2, 2, at_once)))
-        assert engine.at_once == at_once
         assert [outcome.source for outcome in outcomes] == [job.source for job in jobs]
         assert all(outcome.status == "done" for outcome in outcomes)
         files = sorted(Path(f"out-{at_once}").iterdir())
@@ -220,28 +267,58 @@ def test_photos_predicted_at_once_come_out_as_one_by_one(album: Path, model_fold
 
 
 def test_photos_are_predicted_at_once(
-    album: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+    album: Path, fresh: Engine, most_at_once: Callable[[], int]
 ) -> None:
-    engine = Engine(EngineSettings(str(model_folder), device="cpu"))
-    together = threading.Barrier(3, timeout=30)
+    jobs = make_plan([str(album)], output="out")
+    outcomes = list(Batch(jobs, SETTINGS, fresh, Workers(2, 2, 3)))
+    assert [outcome.status for outcome in outcomes] == ["done"] * 12
+    assert most_at_once() == 3
+
+
+def test_an_engine_that_was_started_for_one_photo_keeps_to_it(
+    album: Path, fresh: Engine, most_at_once: Callable[[], int]
+) -> None:
+    fresh.start()
+    jobs = make_plan([str(album)], output="out")
+    assert len(list(Batch(jobs, SETTINGS, fresh, Workers(2, 2, 3)))) == 12
+    assert most_at_once() == 1
+
+
+@pytest.mark.parametrize("stop_after", [1, 5, 11])
+def test_photos_predicted_at_once_can_be_stopped(
+    album: Path, fresh: Engine, most_at_once: Callable[[], int], stop_after: int
+) -> None:
+    batch = Batch(make_plan([str(album)], output="out"), SETTINGS, fresh, Workers(2, 2, 3))
+    done = []
+    for outcome in batch:
+        assert outcome.status == "done"
+        done.append(outcome.target)
+        if len(done) == stop_after:
+            batch.stop()
+    assert most_at_once() > 1
+    assert sorted(done) == sorted(Path("out").iterdir()), "all that is written is reported"
+
+
+def test_an_error_of_the_batch_loses_no_photo_that_was_finished(
+    album: Path, fresh: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = run_module.predict
 
-    def predict(work: object, *rest: object) -> None:
-        together.wait()  # breaks unless three are here
+    def predict(work: Work, *rest: object) -> None:
+        if work.job.source.name == "06.png":
+            raise UsageError("wrong for every photo")
         real(work, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(run_module, "predict", predict)
-    outcomes = list(
-        Batch(make_plan([str(album)], output="out"), SETTINGS, engine, Workers(2, 2, 3))
-    )
-    assert [outcome.status for outcome in outcomes] == ["done"] * 12
+    batch = Batch(make_plan([str(album)], output="out"), SETTINGS, fresh, Workers(2, 2, 3))
+    done: list[Path | None] = []
 
+    def run() -> None:
+        for outcome in batch:
+            done.append(outcome.target)  # noqa: PERF401  (what was yielded before the error)
 
-def test_an_engine_that_is_running_keeps_to_its_threads(album: Path, model_folder: Path) -> None:
-    engine = Engine(EngineSettings(str(model_folder), device="cpu"))
-    engine.start()
-    outcomes = list(
-        Batch(make_plan([str(album)], output="out"), SETTINGS, engine, Workers(2, 2, 3))
-    )
-    assert engine.at_once == 1
-    assert len(outcomes) == 12
+    with pytest.raises(UsageError, match="every photo"):
+        run()
+    written = sorted(Path("out").iterdir())
+    assert sorted(done) == written
+    assert [path.name for path in written][:6] == [f"{number:02}.png" for number in range(6)]
