@@ -37,11 +37,11 @@ model: $(VENV)/lite.stamp  ## train and export the shipped models: make model PH
 	$(call train,fusion,$(LAST) --objective mse)
 	$(call train,vivid,$(LAST) --objective mse-distribution)
 	$(call train,lifelike-mse,$(LITE) --size 128 --crop-min 0.25 --objective mse)
-	$(call train,lifelike,$(LITE) --size 160 --crop-min 0.3 --learning-rate 0.0005 \
-	    --init runs/lifelike-mse --objective mse-distribution --distribution 3)
+	$(call train,lifelike-old,$(LITE) $(OLD) --size 192 --batch 40 --init runs/lifelike-mse --objective mse)
+	$(call train,lifelike,$(LITE) $(OLD) --size 128 --init runs/lifelike-mse --objective distance --rebalance 0.9)
 	$(call ship,fusion)
 	$(call ship,vivid)
-	$(call ship,lifelike,--default-size 256 --vividness 1.15 --blend runs/lifelike-mse --share 0.4)
+	$(call ship,lifelike,--default-size 256 --vividness 1.27 --blend runs/lifelike-old --share 0.5)
 	$(BIN)/colorize compare models/fusion models/vivid models/lifelike $(PHOTOS) -o runs/comparison --force
 
 # Most of the colours are learned on small views, which cost a third; the rest on larger ones.
@@ -49,6 +49,9 @@ LAST := --size 160 --batch 48 --learning-rate 0.0005 --init runs/fusion-small
 
 # Its trunk has one width: the one that its weights were trained with.
 LITE := --network fusion-lite --width 1 --batch 48
+
+# As old plates and films saw it.
+OLD := --crop-min 0.25 --degrade 0.4 --emulsion 0.25 --learning-rate 0.0005
 
 # Goes on where it was interrupted; a finished run is left as it is.
 define train
