@@ -171,29 +171,36 @@ def test_a_stopped_batch_reports_all_it_wrote(album: Path, engine: Engine) -> No
     assert not any(name.startswith(".") for name in written)
 
 
-def test_photos_waiting_to_be_saved_are_bounded(
-    album: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def most_at_once(monkeypatch: pytest.MonkeyPatch, stage: str) -> Callable[[], int]:
+    """How many photos were in a stage at once, at most; each takes long enough to meet others."""
     lock, now, most = threading.Lock(), 0, 0
-    real = run_module.save
+    real = getattr(run_module, stage)
 
-    def save(work: object, *rest: object) -> object:
+    def watched(*arguments: object) -> object:
         nonlocal now, most
         with lock:
             now += 1
             most = max(most, now)
+        time.sleep(0.05)
         try:
-            return real(work, *rest)  # type: ignore[arg-type]
+            return real(*arguments)
         finally:
             with lock:
                 now -= 1
 
-    monkeypatch.setattr(run_module, "save", save)
+    monkeypatch.setattr(run_module, stage, watched)
+    return lambda: most
+
+
+def test_photos_waiting_to_be_saved_are_bounded(
+    album: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = most_at_once(monkeypatch, "save")
     monkeypatch.setattr(run_module, "ROOM_PIXELS", 100)
     jobs = make_plan([str(album)], output="out")
     outcomes = list(Batch(jobs, SETTINGS, engine, Workers(4, 4)))
     assert len(outcomes) == 12
-    assert most <= 2, "photos larger than the room pass alone; two of 8×8 pixels do not fit"
+    assert most() <= 2, "photos larger than the room pass alone; two of 8×8 pixels do not fit"
 
 
 def test_many_photos_seen_small_are_predicted_one_a_core() -> None:
@@ -232,26 +239,6 @@ def fresh(model_folder: Path) -> Engine:
     return Engine(EngineSettings(str(model_folder), device="cpu"))
 
 
-@pytest.fixture
-def most_at_once(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """How many photos were being predicted at once, at most; each takes long enough to meet."""
-    lock, now, most = threading.Lock(), 0, 0
-    real = run_module.predict
-
-    def predict(work: object, *rest: object) -> None:
-        nonlocal now, most
-        with lock:
-            now += 1
-            most = max(most, now)
-        time.sleep(0.05)
-        real(work, *rest)  # type: ignore[arg-type]
-        with lock:
-            now -= 1
-
-    monkeypatch.setattr(run_module, "predict", predict)
-    return lambda: most
-
-
 def test_photos_predicted_at_once_come_out_as_one_by_one(album: Path, model_folder: Path) -> None:
     written = []
     for at_once in (1, 3):
@@ -267,27 +254,30 @@ def test_photos_predicted_at_once_come_out_as_one_by_one(album: Path, model_fold
 
 
 def test_photos_are_predicted_at_once(
-    album: Path, fresh: Engine, most_at_once: Callable[[], int]
+    album: Path, fresh: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    most = most_at_once(monkeypatch, "predict")
     jobs = make_plan([str(album)], output="out")
     outcomes = list(Batch(jobs, SETTINGS, fresh, Workers(2, 2, 3)))
     assert [outcome.status for outcome in outcomes] == ["done"] * 12
-    assert most_at_once() == 3
+    assert most() == 3
 
 
 def test_an_engine_that_was_started_for_one_photo_keeps_to_it(
-    album: Path, fresh: Engine, most_at_once: Callable[[], int]
+    album: Path, fresh: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    most = most_at_once(monkeypatch, "predict")
     fresh.start()
     jobs = make_plan([str(album)], output="out")
     assert len(list(Batch(jobs, SETTINGS, fresh, Workers(2, 2, 3)))) == 12
-    assert most_at_once() == 1
+    assert most() == 1
 
 
 @pytest.mark.parametrize("stop_after", [1, 5, 11])
 def test_photos_predicted_at_once_can_be_stopped(
-    album: Path, fresh: Engine, most_at_once: Callable[[], int], stop_after: int
+    album: Path, fresh: Engine, monkeypatch: pytest.MonkeyPatch, stop_after: int
 ) -> None:
+    most = most_at_once(monkeypatch, "predict")
     batch = Batch(make_plan([str(album)], output="out"), SETTINGS, fresh, Workers(2, 2, 3))
     done = []
     for outcome in batch:
@@ -295,7 +285,7 @@ def test_photos_predicted_at_once_can_be_stopped(
         done.append(outcome.target)
         if len(done) == stop_after:
             batch.stop()
-    assert most_at_once() > 1
+    assert most() > 1
     assert sorted(done) == sorted(Path("out").iterdir()), "all that is written is reported"
 
 
