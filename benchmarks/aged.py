@@ -26,8 +26,6 @@ from colorcli.spec import DEFAULT_MODEL
 from colorcli.training.degradation import degrade
 from colorcli.training.emulsion import PLATES, seen_by
 
-NAMES = ("blue-sensitive plate", "orthochromatic", "yellow filter", "red filter")
-
 
 def versions(lab: NDArray[np.float32], seed: int) -> Iterator[tuple[str, torch.Tensor]]:
     """L `(1, 1, H, W)` by the name of what befell it; sides are cut to multiples of 8."""
@@ -37,7 +35,7 @@ def versions(lab: NDArray[np.float32], seed: int) -> Iterator[tuple[str, torch.T
     yield "clean", L
     torch.manual_seed(seed)
     yield "aged", degrade(L, 1.0, torch.Generator().manual_seed(seed))
-    for name, plate in zip(NAMES, PLATES, strict=True):
+    for name, plate in PLATES.items():
         yield name, seen_by(torch.tensor([plate]), whole)
 
 

@@ -7,7 +7,6 @@ gets. The AuC pools the pixels of all photos; every other figure is the mean of 
 
 from __future__ import annotations
 
-import os
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +22,7 @@ from colorcli import metrics
 from colorcli.collection import Item, decode_rgb, spread
 from colorcli.errors import PhotoError
 from colorcli.lab import clamp_to_gamut, lab_to_rgb, rgb_to_lab
+from colorcli.processor import usable_cores
 from colorcli.scores import Scores, Tally, row_of
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -104,7 +104,7 @@ def evaluate(
 
     total, sources = Tally(models), defaultdict[str, Tally](lambda: Tally(models))
     failed: list[tuple[str, str]] = []
-    workers = min(4, os.cpu_count() or 1)
+    workers = min(4, usable_cores())
     waiting: deque[Future[None]] = deque()
     # The models use every core themselves; scoring fills the gaps they leave.
     with ThreadPoolExecutor(workers) as pool:

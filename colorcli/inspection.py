@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from colorcli.collection import Item, decode_rgb
 from colorcli.errors import PhotoError
 from colorcli.lab import rgb_to_lab
 from colorcli.metrics import mean_chroma, own_chroma
+from colorcli.processor import usable_cores
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -84,7 +84,7 @@ def inspect(
     """
     looks = []
     # OpenCV decodes outside the interpreter's lock.
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(8, usable_cores())) as pool:
         for done, look in enumerate(pool.map(_look_at, items), 1):
             looks.append(look)
             if progress is not None:

@@ -1,5 +1,7 @@
 """sRGB ⇄ CIELAB, and the gamut clamp. The only place that knows the formulas.
 
+But for `training.emulsion`, which needs two of them in PyTorch.
+
 Colours are sRGB (IEC 61966-2-1: its curve and primaries) and CIELAB (CIE 15:2004) for the 2°
 observer under D65. The matrix is scaled so that its rows add up to the white point exactly, which
 makes R = G = B and a = b = 0 the same thing, in both directions and without rounding.

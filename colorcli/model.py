@@ -76,6 +76,11 @@ class Model:
         return provider
 
     @property
+    def on_gpu(self) -> bool:
+        """Whether the sessions run on a GPU."""
+        return self._execution.cuda is not None
+
+    @property
     def device(self) -> str:
         """The device, in words."""
         return self._execution.description

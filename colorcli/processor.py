@@ -1,7 +1,8 @@
-"""What the CPU can do, as far as it decides how networks are run."""
+"""What the CPU has and can do, as far as it decides how networks are run."""
 
 from __future__ import annotations
 
+import os
 import platform
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,13 @@ INT8_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "asimddp", "i8mm"})
 fp32: it is four."""
 
 _NOTABLE = ("avx2", "fma", "avx512f", *sorted(INT8_FLAGS), "avx512_bf16", "amx_int8", "amx_bf16")
+
+
+def usable_cores() -> int:
+    """The cores that this process may use, not those that the machine has."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS, nor on Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @cache

@@ -62,19 +62,15 @@ class Execution:
             DeviceError: CUDA did not load.
         """
         try:
-            entry = self._entry(path, sha256) if self.cuda is None else None
-            session = self._recalled(entry) if entry else None
-            if session is None:
-                # Only now: an entry of the cache was made of a file that had been checked.
-                _check(path, sha256)
-                session = (self._learned(entry, path) if entry else None) or self._open(path)
+            if self.cuda is None:
+                return self._cached(path, sha256)
+            _check(path, sha256)
+            session = self._open(path)
         except ModelError:
             raise
         except Exception as error:  # onnxruntime's own exceptions share no base class
             line = str(error).strip().split("\n", 1)[0][:200]
             raise ModelError(f"{path}: not a graph that can be run ({line})") from None
-        if self.cuda is None:
-            return session
         if session.get_providers()[0] != CUDA:
             # onnxruntime falls back in silence when CUDA's libraries do not load.
             raise DeviceError("the libraries of CUDA do not load", tip=_CUDA_TIP)
@@ -103,20 +99,14 @@ class Execution:
             providers.insert(0, (CUDA, cuda))
         return ort.InferenceSession(str(path), options, providers=providers)
 
-    def _entry(self, path: Path, sha256: str) -> Path | None:
+    def _cached(self, path: Path, sha256: str) -> Any:
+        """A session from the cache, which learns the graph if it does not know it, if it can."""
         import onnxruntime as ort
 
-        return cache.entry_folder(path, sha256=sha256, runtime=ort.__version__)
-
-    def _recalled(self, entry: Path) -> Any | None:
-        """A session from the cache, or None if it does not know the graph."""
-        import onnxruntime as ort
-
-        plain = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        return cache.load(entry, lambda graph: self._open(graph, graph_optimization_level=plain))
-
-    def _learned(self, entry: Path, path: Path) -> Any | None:
-        """A session from the cache, which learns the graph; None if it cannot."""
+        def read(graph: Path) -> Any:
+            return self._open(
+                graph, graph_optimization_level=ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+            )
 
         def write(graph: Path) -> None:
             entries = {
@@ -127,7 +117,14 @@ class Execution:
             }
             self._open(path, entries, optimized_model_filepath=str(graph))
 
-        return self._recalled(entry) if cache.save(entry, write) else None
+        entry = cache.entry_folder(path, sha256=sha256, runtime=ort.__version__)
+        session = cache.load(entry, read) if entry else None
+        if session is None:
+            # Only now: what the cache knows was made of a file that had been checked.
+            _check(path, sha256)
+            if entry and cache.save(entry, write):
+                session = cache.load(entry, read)
+        return session or self._open(path)
 
 
 def _check(path: Path, sha256: str) -> None:

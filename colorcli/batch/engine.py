@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from colorcli.providers import CPU
+from colorcli.processor import usable_cores
 from colorcli.spec import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class Engine:
     @property
     def cores(self) -> int:
         """How many cores the network may take."""
-        return self._settings.threads or _cores()
+        return self._settings.threads or usable_cores()
 
     @property
     def at_once(self) -> int:
@@ -55,7 +54,7 @@ class Engine:
         Raises:
             ModelError, DeviceError: as `colorizer`.
         """
-        return self._at_once if self.colorizer().model.provider == CPU else 1
+        return 1 if self.colorizer().model.on_gpu else self._at_once
 
     def start(self, at_once: int = 1) -> None:
         """Begins loading, once; with that is decided how many photos share the cores."""
@@ -98,10 +97,3 @@ class Engine:
         if self._at_once == 1:
             return self._settings.threads
         return max(1, self.cores - self._at_once + 1)
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS, nor on Windows
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

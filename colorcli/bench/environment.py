@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
 
 from colorcli.model import Model
-from colorcli.processor import notable_flags
+from colorcli.processor import notable_flags, usable_cores
 from colorcli.providers import CPU, cpu_name
 
 _PACKAGES = ("colorize-cli", "onnxruntime-gpu", "onnxruntime", "opencv-python", "numpy")
@@ -50,7 +49,7 @@ class Environment:
             threads: as given to `Model.load`.
         """
         network = ", ".join(f"{key} {value}" for key, value in model.spec.network.items())
-        cores = os.cpu_count() or 1
+        cores = usable_cores()
         flags = " ".join(notable_flags())
         return cls(
             model=f"{model.spec.name} {model.spec.version}",

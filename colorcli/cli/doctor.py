@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as json_module
-import os
 import platform
 from importlib import metadata
 from typing import Annotated, Any
@@ -12,7 +11,7 @@ import typer
 
 from colorcli.cli import messages
 from colorcli.errors import ColorizeError
-from colorcli.processor import notable_flags
+from colorcli.processor import notable_flags, usable_cores
 from colorcli.spec import DEFAULT_MODEL
 
 _PACKAGES = ("colorize-cli", "onnxruntime-gpu", "onnxruntime", "opencv-python", "numpy", "typer")
@@ -52,7 +51,7 @@ def _examine(model: str, device: str, precision: str) -> dict[str, Any]:
         "versions": {name: found for name in _PACKAGES if (found := installed_version(name))},
         "python": platform.python_version(),
         "system": platform.platform(),
-        "cpu": {"cores": os.cpu_count(), "features": notable_flags()},
+        "cpu": {"cores": usable_cores(), "features": notable_flags()},
         "providers": None,
         "device": None,
         "provider": None,

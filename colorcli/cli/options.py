@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import Literal
 
 from colorcli.errors import UsageError
+from colorcli.processor import usable_cores
 
 _UNITS = {"k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 
@@ -31,7 +31,7 @@ def threads_of(count: int | None) -> int | None:
     Raises:
         UsageError: above 64 and above four for each core.
     """
-    most = max(64, 4 * (os.cpu_count() or 1))
+    most = max(64, 4 * usable_cores())
     if count is not None and count > most:
         raise UsageError(
             f"--threads {count}: at most {most} on this machine",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from colorcli import lab
 from colorcli.photo.image import STRIP, Array, Photo
+from colorcli.processor import usable_cores
 
 
 class AbRows(Protocol):
@@ -43,7 +43,7 @@ def render(photo: Photo, ab: AbRows, *, bgr: bool = False) -> Array:
 
     # NumPy and OpenCV let go of the interpreter, so threads help; a bounded queue of strips keeps
     # the float copies few. The colours themselves are asked for here, in order.
-    workers = min(4, os.cpu_count() or 1)
+    workers = min(4, usable_cores())
     pending: deque[Future[None]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for start in range(0, height, STRIP):

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from colorcli.lab import DELTA, LUMINANCE, RGB_FROM_XYZ
 
-PLATES = (
-    (0.02, 0.13, 0.85),  # wet collodion, dry plates: blue alone, until the 1890s and long after
-    (0.04, 0.56, 0.40),  # orthochromatic, to the 1930s
-    (0.35, 0.60, 0.05),  # panchromatic through a yellow filter
-    (0.90, 0.10, 0.00),  # panchromatic through a red filter
-)
+PLATES = {
+    "blue-sensitive plate": (0.02, 0.13, 0.85),  # wet collodion, dry plates: to the 1890s and later
+    "orthochromatic": (0.04, 0.56, 0.40),  # to the 1930s
+    "yellow filter": (0.35, 0.60, 0.05),  # before panchromatic film
+    "red filter": (0.90, 0.10, 0.00),
+}
 """Shares of linear sRGB R, G, B in the exposure. The emulsions' own curves are narrower than the
 primaries of sRGB, so these are what can be told apart in them, not measurements."""
 
@@ -42,7 +42,8 @@ def exposed(lab: Tensor, share: float, generator: torch.Generator) -> Tensor:
         return L
     count = len(lab)
     chosen = torch.rand(count, generator=generator) < share
-    plates = torch.tensor(PLATES)[torch.randint(len(PLATES), (count,), generator=generator)]
+    plates = torch.tensor(tuple(PLATES.values()))
+    plates = plates[torch.randint(len(plates), (count,), generator=generator)]
     towards = torch.rand((count, 1), generator=generator)
     sensitivity = torch.lerp(torch.tensor(LUMINANCE), plates, towards)[chosen]
     where = chosen.nonzero()[:, 0].to(lab.device)

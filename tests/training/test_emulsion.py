@@ -7,7 +7,7 @@ import torch
 from colorcli.lab import LUMINANCE, rgb_to_lab
 from colorcli.training.emulsion import PLATES, exposed, seen_by
 
-COLLODION, ORTHOCHROMATIC, YELLOW_FILTER, RED_FILTER = PLATES
+COLLODION, ORTHOCHROMATIC, YELLOW_FILTER, RED_FILTER = PLATES.values()
 SKY, LIPS, GRASS, SKIN = (90, 150, 220), (190, 60, 60), (70, 120, 40), (224, 172, 145)
 GRAYS = tuple((v, v, v) for v in (0, 40, 119, 200, 255))
 
@@ -33,7 +33,7 @@ def test_the_eyes_own_sensitivity_gives_L() -> None:
     torch.testing.assert_close(L, lab[:, :1], atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("plate", PLATES)
+@pytest.mark.parametrize("plate", PLATES.values())
 def test_gray_is_the_same_on_every_plate(plate: tuple[float, float, float]) -> None:
     assert sum(plate) == pytest.approx(1)
     assert L_on(plate, *GRAYS) == pytest.approx(lab_of(*GRAYS)[0, 0].flatten().tolist(), abs=1e-3)

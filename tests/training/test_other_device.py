@@ -30,8 +30,8 @@ def without_what_meta_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Trainer, "_update_average", lambda _: None)
 
 
-def step(photos: Photos, folder: Path, **changes: Any) -> Trainer:
-    """A trainer on the other device, after one step."""
+def devices_of_a_step(photos: Photos, folder: Path, **changes: Any) -> set[torch.device]:
+    """Where a step on the other device leaves loss, colours, weights and their slopes."""
     run = Trainer(
         replace(TINY, **changes),
         Run(folder),
@@ -40,10 +40,11 @@ def step(photos: Photos, folder: Path, **changes: Any) -> Trainer:
         device=META,
         bf16=False,
     )
-    loss, _, ab = run._step(torch.arange(3, device=META))
-    assert loss.device == ab.device == META
-    assert all(p.device == META for p in run.network.parameters())
-    return run
+    loss, output, ab = run._step(torch.arange(3, device=META))
+    weights = list(run.network.parameters())
+    slopes = [weight.grad for weight in weights if weight.grad is not None]
+    assert slopes
+    return {tensor.device for tensor in (loss, output, ab, *weights, *slopes)}
 
 
 def test_the_other_device_is_as_strict_as_cuda() -> None:
@@ -57,19 +58,21 @@ def test_every_objective(
 ) -> None:
     # The shares of the colours are counted on the CPU, from values, which meta does not have.
     monkeypatch.setattr(Trainer, "_prior", lambda _: None)
-    step(photos, tmp_path, objective=objective)
+    assert devices_of_a_step(photos, tmp_path, objective=objective) == {META}
 
 
 @pytest.mark.parametrize("network", ["fusion", "fusion-lite", "cnn-cs230", "cnn-mountain"])
 def test_every_network(network: str, photos: Photos, tmp_path: Path) -> None:
     options = {"pretrained": "none"} if network == "fusion-lite" else {}
-    step(photos, tmp_path, network=network, **options)
+    assert devices_of_a_step(photos, tmp_path, network=network, **options) == {META}
 
 
 def test_every_augmentation(photos: Photos, tmp_path: Path) -> None:
-    step(photos, tmp_path, degrade=1.0, emulsion=1.0, zoom=0.2, shear=0.1, dropout=0.5)
+    assert devices_of_a_step(
+        photos, tmp_path, degrade=1.0, emulsion=1.0, zoom=0.2, shear=0.1, dropout=0.5
+    ) == {META}
 
 
 def test_scenes(photos: Photos, tmp_path: Path) -> None:
     labelled = replace(photos, training=replace(photos.training, labels=("face", "food", "")))
-    step(labelled, tmp_path, scene_weight=0.01)
+    assert devices_of_a_step(labelled, tmp_path, scene_weight=0.01) == {META}
