@@ -22,7 +22,7 @@ from torch.utils.mkldnn import to_mkldnn
 
 from colorcli.bench.conversions import synthetic_gray
 from colorcli.colorizer import Colorizer
-from colorcli.model import Model
+from colorcli.model import Features, Model
 from colorcli.photo import Photo
 from colorcli.spec import DEFAULT_MODEL, ModelSpec
 
@@ -41,15 +41,20 @@ def operations(spec: ModelSpec, side: int) -> float:
     squares = {"colorization": side, "low_level": side}
     if spec.global_ is not None and spec.global_.size is not None:
         squares["global"] = spec.global_.size
+    model = Model.load(str(spec.folder), device="cpu")
     for name, graph in spec.graphs_at("fp32").items():
-        total += _graph_operations(graph.path, squares[name])
-        if name == "global" and spec.low_level is not None and squares[name] != side:
-            total += _graph_operations(spec.low_level.path, squares[name])
+        square = squares[name]
+        L = np.zeros((1, 1, square, square), np.float32)
+        features = {"L": L} if name == "low_level" else model.low_level(L)
+        total += _graph_operations(graph.path, features)
+        apart = name == "global" and not model.shares_features((side, side))
+        if apart and spec.low_level is not None:
+            total += _graph_operations(spec.low_level.path, {"L": L})
     return total
 
 
-def _graph_operations(path: Path, side: int) -> float:
-    """Of one graph, by running it with every layer's output shown."""
+def _graph_operations(path: Path, features: Features) -> float:
+    """Of one graph that reads `features`, by running it with every layer's output shown."""
     model = onnx.load(path)
     layers = [node for node in model.graph.node if node.op_type in ("Conv", "Gemm", "MatMul")]
     del model.graph.output[:]
@@ -58,11 +63,11 @@ def _graph_operations(path: Path, side: int) -> float:
         shown = Path(scratch) / "shown.onnx"
         onnx.save(model, shown)
         session = ort.InferenceSession(str(shown), providers=["CPUExecutionProvider"])
-    feeds = {}
-    for node in session.get_inputs():
-        cells = side if node.name == "L" else side // 8
-        shape = [1, int(node.shape[1]), cells, cells][: len(node.shape)]
-        feeds[node.name] = np.zeros(shape, np.float32)
+    nodes = session.get_inputs()
+    feeds = {node.name: features[node.name] for node in nodes if node.name in features}
+    for node in nodes:
+        if node.name not in feeds:  # global features, or a temperature
+            feeds[node.name] = np.zeros([1, node.shape[1]] if node.shape else [], np.float32)
     outputs = session.run(None, feeds)
     weights = {tensor.name: tensor.dims for tensor in model.graph.initializer}
     casts = {n.output[0]: n.input[0] for n in model.graph.node if n.op_type == "Cast"}

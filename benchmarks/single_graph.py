@@ -32,9 +32,11 @@ def single_graph(spec: ModelSpec) -> onnx.ModelProto:
     else:
         local = _prefixed(spec.low_level.path, "local_")
         view = _prefixed(spec.low_level.path, "view_")
-        merged = compose.merge_models(view, global_, [("view_features", "global_features")])
+        merged = compose.merge_models(
+            view, global_, _shared(view, global_), outputs=[global_.graph.output[0].name]
+        )
         merged = compose.merge_models(merged, head, [features])
-        merged = compose.merge_models(local, merged, [("local_features", "head_features")])
+        merged = compose.merge_models(local, merged, _shared(local, head))
         names = {"local_L": "L", "view_L": "L_global"}
     for old, new in (names | {"head_ab": "ab"}).items():
         _rename(merged, old, new)
@@ -44,6 +46,13 @@ def single_graph(spec: ModelSpec) -> onnx.ModelProto:
     del merged.graph.value_info[:]
     merged.ir_version = 10
     return merged
+
+
+def _shared(low_level: onnx.ModelProto, reader: onnx.ModelProto) -> list[tuple[str, str]]:
+    """Which outputs of the low-level network are which inputs of a graph that reads them."""
+    read = {value.name.split("_", 1)[1]: value.name for value in reader.graph.input}
+    given = ((value.name, value.name.split("_", 1)[1]) for value in low_level.graph.output)
+    return [(name, read[what]) for name, what in given if what in read]
 
 
 def _prefixed(path: Path, prefix: str) -> onnx.ModelProto:

@@ -218,9 +218,11 @@ class Colorizer:
             L = _window(seen, (0, padded[0]), (0, padded[1]))
             features = self.model.low_level(L)
         if global_features is None and side is not None:
-            shared = features if self.model.shares_features and padded == (side, side) else None
-            view = photo.L_at(side, side)[None, None]
-            global_features = self.model.global_features(view, shared)
+            if features is not None and self.model.shares_features(padded):
+                global_features = self.model.global_features(L, features)
+            else:
+                view = photo.L_at(side, side)[None, None]
+                global_features = self.model.global_features(view)
         if features is not None:
             return self._ab(features, global_features, vividness, padded)
         grid = np.empty((padded[0] // stride, padded[1] // stride, 2), np.float32)

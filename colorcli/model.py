@@ -12,8 +12,9 @@ from colorcli.precision import Precision, choose_precision
 from colorcli.providers import Execution, choose_execution
 from colorcli.spec import GraphSpec, ModelSpec, find_model
 
-Features: TypeAlias = Any
-"""Low-level features: an array, or on a GPU an `onnxruntime.OrtValue` that stays there."""
+Features: TypeAlias = dict[str, Any]
+"""What low-level features feed the other graphs with, by the names of their inputs: arrays, or on
+a GPU `onnxruntime.OrtValue` that stay there; L itself, where no graph makes features."""
 
 
 class Model:
@@ -33,6 +34,13 @@ class Model:
         self.precision = precision
         self._execution = execution
         self._sessions = sessions
+        self._inputs = {
+            name: [node.name for node in session.get_inputs()] for name, session in sessions.items()
+        }
+        self._outputs = {
+            name: [node.name for node in session.get_outputs()]
+            for name, session in sessions.items()
+        }
 
     @classmethod
     def load(
@@ -95,16 +103,22 @@ class Model:
         """Side of the square that the global branch sees; None without one."""
         return self.spec.global_.size if self.spec.global_ else None
 
-    @property
-    def shares_features(self) -> bool:
-        """Whether low-level features of a photo of the global size serve both branches."""
-        return self.spec.global_ is not None and self.spec.global_.reads == "low_level"
+    def shares_features(self, shape: tuple[int, int]) -> bool:
+        """Whether low-level features of a photo `(H, W)` serve both branches.
+
+        They do where the rescale would show no more than the photo itself.
+        """
+        graph = self.spec.global_
+        if graph is None or graph.size is None or graph.reads != "low_level":
+            return False
+        return shape == (graph.size, graph.size) or graph.size <= max(shape) <= graph.pools_to
 
     def low_level(self, L: NDArray[np.float32]) -> Features:
-        """Features `(N, C, H/8, W/8)`; or L itself, where no graph makes features."""
+        """What the other graphs read of L `(N, 1, H, W)`: features `(N, C, h, w)` by name."""
         if self.spec.low_level is None:
-            return L
-        return self.run_graph("low_level", {"L": L}, stays=True)[0]
+            return {"L": L}
+        values = self.run_graph("low_level", {"L": L}, stays=True)
+        return dict(zip(self._outputs["low_level"], values, strict=True))
 
     def global_features(
         self, view: NDArray[np.float32], features: Features | None = None
@@ -113,7 +127,7 @@ class Model:
 
         Args:
             view: L `(N, 1, S, S)`, S = `global_size`.
-            features: the low-level features of the view, where they are known already.
+            features: what `low_level` gave for the view, where it is known already.
         """
         if self.spec.global_ is None:
             return None
@@ -124,13 +138,16 @@ class Model:
         values: NDArray[np.float32] = self.run_graph("global", self._global_feeds(view, None))[1]
         return values
 
-    def _global_feeds(
-        self, view: NDArray[np.float32], features: Features | None
-    ) -> dict[str, Features]:
+    def _global_feeds(self, view: NDArray[np.float32], features: Features | None) -> Features:
         assert self.spec.global_ is not None
         if self.spec.global_.reads == "L":
             return {"L": view}
-        return {"features": self.low_level(view) if features is None else features}
+        features = self.low_level(view) if features is None else features
+        return self._read("global", features)
+
+    def _read(self, name: str, features: Features) -> Features:
+        """Of the features, those that a graph reads."""
+        return {key: features[key] for key in self._inputs[name] if key in features}
 
     def ab(
         self,
@@ -149,7 +166,7 @@ class Model:
                 is multiplied.
         """
         vividness *= self.spec.vividness
-        feeds = {"L" if self.spec.colorization.reads == "L" else "features": features}
+        feeds = self._read("colorization", features)
         if global_features is not None:
             feeds["global_features"] = global_features
         if self.spec.temperature is not None:
@@ -158,13 +175,11 @@ class Model:
         ab = self._run("colorization", feeds)
         return ab if vividness == 1 else ab * np.float32(vividness)
 
-    def _run(self, name: str, feeds: dict[str, Features]) -> NDArray[np.float32]:
+    def _run(self, name: str, feeds: Features) -> NDArray[np.float32]:
         values: NDArray[np.float32] = self.run_graph(name, feeds)[0]
         return values
 
-    def run_graph(
-        self, name: str, feeds: dict[str, Features], *, stays: bool = False
-    ) -> list[Features]:
+    def run_graph(self, name: str, feeds: Features, *, stays: bool = False) -> list[Any]:
         """Run one graph. All the others go through it, so a subclass can watch.
 
         Args:
@@ -204,38 +219,39 @@ def _open_graphs(
     graphs: dict[str, GraphSpec], spec: ModelSpec, execution: Execution
 ) -> dict[str, Any]:
     """A session for each graph, checked: a model file is untrusted."""
-    sessions = {}
+    sessions: dict[str, Any] = {}
     for key, graph in graphs.items():
         sessions[key] = execution.session(graph.path, sha256=graph.sha256)
-        outputs = 2 if key == "global" and spec.scenes else 1
-        _check_boundary(graph, sessions[key], _inputs_of(key, spec), outputs)
+        seen, others = {"L"}, set[str]()
+        if key != "low_level" and graph.reads == "low_level":
+            seen = {node.name for node in sessions["low_level"].get_outputs()}
+        if key == "colorization":
+            others |= {"global_features"} if spec.global_ is not None else set()
+            others |= {"temperature"} if spec.temperature is not None else set()
+        _check_inputs(graph, sessions[key], seen, others)
+        if key != "low_level":
+            outputs = 2 if key == "global" and spec.scenes else 1
+            _check(graph, len(sessions[key].get_outputs()) == outputs, "it gives something else")
     _check_channels(spec, sessions)
     return sessions
 
 
-def _inputs_of(key: str, spec: ModelSpec) -> set[str]:
-    """Names of the inputs that a graph is fed."""
-    if key == "low_level":
-        return {"L"}
-    graph = spec.global_ if key == "global" else spec.colorization
-    assert graph is not None
-    names = {"L" if graph.reads == "L" else "features"}
-    if key == "colorization":
-        if spec.global_ is not None:
-            names.add("global_features")
-        if spec.temperature is not None:
-            names.add("temperature")
-    return names
-
-
-def _check_boundary(graph: GraphSpec, session: Any, expected: set[str], given: int) -> None:
+def _check_inputs(graph: GraphSpec, session: Any, seen: set[str], others: set[str]) -> None:
+    """A graph reads something of what is seen, and all the others."""
     names = {node.name for node in session.get_inputs()}
-    outputs = session.get_outputs()
-    types = {node.type for node in (*session.get_inputs(), *outputs)}
-    if names != expected or len(outputs) != given or types != {"tensor(float)"}:
+    types = {node.type for node in (*session.get_inputs(), *session.get_outputs())}
+    fits = others <= names and names - others and names - others <= seen
+    _check(
+        graph,
+        bool(fits) and types == {"tensor(float)"},
+        f"its inputs are {', '.join(sorted(names))}; expected {', '.join(sorted(seen | others))}",
+    )
+
+
+def _check(graph: GraphSpec, fits: bool, otherwise: str) -> None:
+    if not fits:
         raise ModelError(
-            f"{graph.path}: not a graph of a colorizer (its inputs are "
-            f"{', '.join(sorted(names))}; expected {', '.join(sorted(expected))})",
+            f"{graph.path}: not a graph of a colorizer ({otherwise})",
             tip="export it with `colorize export`",
         )
 
@@ -243,22 +259,18 @@ def _check_boundary(graph: GraphSpec, session: Any, expected: set[str], given: i
 def _check_channels(spec: ModelSpec, sessions: dict[str, Any]) -> None:
     """Each graph takes as many channels as the one before it gives; the last gives a and b."""
     given: dict[str, Any] = {"L": 1}
-    for key, output in (
-        ("low_level", "features"),
-        ("global", "global_features"),
-        ("colorization", "ab"),
-    ):
-        if key not in sessions:
-            continue
-        for node in sessions[key].get_inputs():
+    for key, session in sessions.items():
+        for node in session.get_inputs():
             channels = node.shape[1] if len(node.shape) > 1 else None
             if node.name in given and not _agree(given[node.name], channels):
                 raise ModelError(
                     f"{spec.folder}: the graph {key} takes {channels} channels of {node.name}, "
                     f"not {given[node.name]}; the folder mixes models"
                 )
-        shape = sessions[key].get_outputs()[0].shape
-        given[output] = shape[1] if len(shape) > 1 else None
+        names = {"global": ["global_features"], "colorization": ["ab"]}.get(key)
+        nodes = session.get_outputs()
+        for name, node in zip(names or [node.name for node in nodes], nodes, strict=False):
+            given[name] = node.shape[1] if len(node.shape) > 1 else None
     if not _agree(given["ab"], 2):
         raise ModelError(f"{spec.folder}: the model gives {given['ab']} channels, not a and b")
 

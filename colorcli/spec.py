@@ -62,12 +62,15 @@ class GraphSpec:
         reads: what feeds it: `L` or `low_level`.
         size: the square that L is rescaled to for it, or None for the photo's own size.
         sha256: of the file, as the model states it; "" if it does not.
+        pools_to: long side up to which a photo is its own rescale, for a graph that averages over
+            what it is given; 0 for one that takes the square alone.
     """
 
     path: Path
     reads: str
     size: int | None
     sha256: str = ""
+    pools_to: int = 0
 
 
 @dataclass(frozen=True)
@@ -226,6 +229,7 @@ def _graph_spec(folder: Path, values: dict[str, Any]) -> GraphSpec:
         reads,
         None if size is None else _positive(size),
         str(values.get("sha256", "")),
+        _not_negative(values.get("pools_to", 0)),
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from skimage import data
 
 import colorcli.colorizer
-from colorcli.colorizer import Colorizer, FloatL
+from colorcli.colorizer import SMALLEST_TILE, Colorizer, FloatL
 from colorcli.errors import ModelError, PhotoError, UsageError
 from colorcli.lab import rgb_to_lab
 
@@ -76,6 +76,32 @@ def test_a_photo_of_the_global_size_is_passed_through_the_low_level_network_once
     )
     colorizer.predict_L(np.full((224, 224), 50, np.float32), size="full")
     assert calls == [(1, 1, 224, 224)]
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "tile", "passes"),
+    [
+        ((192, 256), "auto", None, [(192, 256)]),
+        ((256, 256), "full", SMALLEST_TILE, [(256, 256)]),
+        ((375, 500), "auto", None, [(192, 256)]),
+        ((224, 100), "full", None, [(224, 128)]),
+        ((375, 500), 320, None, [(256, 320), (224, 224)]),
+        ((100, 133), "full", None, [(128, 160), (224, 224)]),
+    ],
+)
+def test_a_photo_about_as_large_as_its_rescale_is_seen_once_by_a_network_that_averages(
+    monkeypatch, shape, size, tile, passes
+) -> None:
+    averaging = Colorizer.load("lifelike", device="cpu")
+    # Or a photo in tiles would have other global features than the same one in one pass.
+    assert averaging.model.spec.global_.pools_to <= SMALLEST_TILE
+    calls = []
+    low_level = averaging.model.low_level
+    monkeypatch.setattr(
+        averaging.model, "low_level", lambda L: (calls.append(L.shape[2:]), low_level(L))[1]
+    )
+    averaging.predict(FloatL(np.full(shape, 50, np.float32)), size=size, tile=tile)
+    assert calls == passes
 
 
 def test_padding_changes_nothing_far_from_it(colorizer, L) -> None:

@@ -236,7 +236,7 @@ def _write(
         path = folder / f"{name}.onnx"
         graphs.save(model, path)
         described[name] = _graph_entry(path, part, parts)
-        if part.scenes:
+        if "scenes" in part.outputs:
             described[name]["scenes"] = said.scenes
     description = {
         "format": FORMAT,
@@ -264,11 +264,10 @@ def _write(
 def _graph(part: Part, objective: Objective, examples: dict[str, Tensor]) -> onnx.ModelProto:
     inputs = [examples[name] for name in part.inputs]
     names = part.inputs
-    if part.output != "ab":
+    if part.outputs != ("ab",):
         if part.size and names == ("L",):
             inputs = [nn.functional.interpolate(inputs[0], (part.size, part.size))]
-        also = ("scenes",) if part.scenes else ()
-        return graphs.to_onnx(part.module, names, inputs, part.output, *also)
+        return graphs.to_onnx(part.module, names, inputs, *part.outputs)
     if objective.temperature is not None:
         names = (*names, "temperature")
         inputs = [*inputs, torch.tensor(objective.temperature)]
@@ -281,9 +280,11 @@ def _graph_entry(path: Path, part: Part, parts: dict[str, Part]) -> dict[str, ob
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
     if part is not parts.get("low_level"):
-        entry["reads"] = "low_level" if "features" in part.inputs else "L"
+        entry["reads"] = "L" if "L" in part.inputs else "low_level"
     if part.size:
         entry["size"] = part.size
+    if part.pools_to:
+        entry["pools_to"] = part.pools_to
     return entry
 
 

@@ -69,6 +69,5 @@ def _predict(model: Model, inputs: tuple[Tensor, ...]) -> NDArray[np.float32]:
     """ab of views, with their global views beside them where those are others."""
     L, *rest = (np.ascontiguousarray(tensor.numpy()) for tensor in inputs)
     features = model.low_level(L)
-    shared = features if model.shares_features and not rest else None
-    view = rest[0] if rest else L
-    return model.ab(features, model.global_features(view, shared))
+    view = model.global_features(rest[0]) if rest else model.global_features(L, features)
+    return model.ab(features, view)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from inspect import Parameter, signature
 from pathlib import Path
 
 import numpy as np
@@ -40,11 +41,10 @@ def example_inputs(parts: dict[str, Part], size: int) -> dict[str, Tensor]:
     ramp = torch.linspace(0, 100, size)[None, None, :, None].expand(1, 1, size, size).contiguous()
     values = {"L": ramp}
     for part in parts.values():
-        if part.output == "ab":
+        if part.outputs == ("ab",):
             continue
-        feeds = [_view(values[name], part, name) for name in part.inputs]
-        given = part.module(*feeds)
-        values[part.output] = given[0] if part.scenes else given
+        given = part.module(*(_view(values[name], part, name) for name in part.inputs))
+        values |= zip(part.outputs, given if len(part.outputs) > 1 else (given,), strict=True)
     return values
 
 
@@ -102,10 +102,9 @@ def to_onnx(
 def _name_dimensions(model: onnx.ModelProto) -> None:
     """Call the dynamic dimensions what everybody calls them."""
     del model.graph.value_info[:]
-    for value, spatial in (
-        *((node, ("H", "W")) for node in model.graph.input),
-        *((node, ("H_out", "W_out")) for node in model.graph.output),
-    ):
+    for value in (*model.graph.input, *model.graph.output):
+        # Maps of several resolutions: by one name the runtime would take them for one size.
+        spatial = ("H", "W") if value.name == "L" else (f"H_{value.name}", f"W_{value.name}")
         dims = value.type.tensor_type.shape.dim
         for dim, name in zip(dims, ("N", "C", *spatial), strict=False):
             if dim.WhichOneof("value") == "dim_param":
@@ -113,7 +112,8 @@ def _name_dimensions(model: onnx.ModelProto) -> None:
 
 
 def _variadic(module: nn.Module) -> bool:
-    return isinstance(module, Decoded)
+    parameters = signature(module.forward).parameters.values()
+    return any(parameter.kind is Parameter.VAR_POSITIONAL for parameter in parameters)
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -83,8 +83,9 @@ class Trainer:
         )
         if init is not None and not resume:
             start_from(self.network, init, self._calibration())
-        self.network.to(device=device)
-        _channels_last(self.network)
+        # Not parameter by parameter: of kernels with one channel, or one pixel, only `to` writes
+        # the strides that tell a convolution their order. Without, a step takes 1.7 times as long.
+        self.network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         frozen = self.network.frozen()
         shared = {} if frozen is None else {id(frozen): frozen}
         self.average: Colorizing = deepcopy(self.network, shared).eval().requires_grad_(False)
@@ -292,10 +293,3 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.progress = replace(self.progress, **state["progress"])
         self.run.trim_log(self.progress.seen)
-
-
-def _channels_last(network: nn.Module) -> None:
-    """Keep convolutions' weights in the order that they are fastest in."""
-    for parameter in network.parameters():
-        if parameter.ndim == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

@@ -40,7 +40,7 @@ GRAPHS = {
     "scenes": {"low_level", "global", "colorization"},
     "cnn-mountain": {"colorization"},
     "koalarization": {"global", "colorization"},
-    "fusion-lite": {"global", "colorization"},
+    "fusion-lite": {"low_level", "global", "colorization"},
 }
 
 

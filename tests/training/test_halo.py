@@ -42,11 +42,14 @@ def test_what_lies_beyond_the_halo_changes_nothing(
     cell = slice(start // network.stride, (start + block) // network.stride)
     parts = network.parts()
     L = (torch.rand(1, 1, side, side, dtype=torch.float64) * 40 + 60).requires_grad_()
-    features = parts["low_level"].module(L) if "low_level" in parts else L
-    inputs = [features]
-    if "global" in parts:
-        inputs.append(torch.zeros(1, 1000 if name == "koalarization" else 15, dtype=L.dtype))
-    output = parts["colorization"].module(*inputs)
+    values = {"L": L}
+    if "low_level" in parts:
+        features = parts["low_level"].module(L)
+        many = isinstance(features, tuple)
+        values |= zip(parts["low_level"].outputs, features if many else (features,), strict=True)
+    numbers = 1000 if name == "koalarization" else 15
+    values["global_features"] = torch.zeros(1, numbers, dtype=L.dtype)
+    output = parts["colorization"].module(*(values[n] for n in parts["colorization"].inputs))
     output[..., cell, cell].sum().backward()
     assert L.grad is not None
     rows = torch.nonzero(L.grad[0, 0].abs().amax(1))[:, 0]

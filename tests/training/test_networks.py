@@ -155,7 +155,7 @@ def test_scenes_are_told_from_the_512_vector() -> None:
         torch.testing.assert_close(ab, network(L, view))
     assert logits.shape == (2, 7)
     whole = network.parts()["global"]
-    assert whole.scenes
+    assert whole.outputs[-1] == "scenes"
     features = network.low_level(view)
     with torch.no_grad():
         global_features, probabilities = whole.module(features)

@@ -47,6 +47,17 @@ def test_the_loss_falls(photos: Photos, tmp_path: Path) -> None:
     assert rows[-1]["loss"] < 0.9 * rows[0]["loss"]
 
 
+@pytest.mark.parametrize("network", ["fusion", "fusion-lite"])
+def test_kernels_lie_in_the_order_that_convolutions_are_fast_in(
+    photos: Photos, tmp_path: Path, network: str
+) -> None:
+    """Also those of one channel or one pixel, for which both orders hold the same numbers."""
+    run = trainer(photos, tmp_path, network=network)
+    for kernel in (p for p in run.network.parameters() if p.ndim == 4):
+        outputs, channels, _, width = kernel.shape
+        assert kernel.stride()[1:] == (1, width * channels, channels), (outputs, kernel.shape)
+
+
 def test_a_run_leaves_its_log_plot_sheets_and_settings(trained: Callable[..., Run]) -> None:
     run = trained(network="fusion")
     rows = run.read_log()

@@ -55,17 +55,18 @@ class Part:
     Attributes:
         module: takes the inputs in order, gives a tensor for each output; physical units at the
             outside.
-        inputs: names of its inputs (`L`, `features`, `global_features`).
-        output: name of its output.
-        scenes: whether it gives the probabilities of scenes as well, as a second output.
+        inputs: names of its inputs: `L`, outputs of `low_level`, `global_features`.
+        outputs: names of its outputs; `scenes`, the probabilities of scenes, comes last.
         size: the square it is rescaled to, for the global graph.
+        pools_to: long side up to which a photo is its own rescale, where the global graph averages
+            over what it is given; None where it takes the square alone.
     """
 
     module: nn.Module
     inputs: tuple[str, ...]
-    output: str
+    outputs: tuple[str, ...]
     size: int | None = None
-    scenes: bool = False
+    pools_to: int | None = None
 
 
 @dataclass(frozen=True)

@@ -262,15 +262,17 @@ class Fusion(Colorizing):
 
     def parts(self) -> dict[str, Part]:
         """Three graphs; two without the global branch."""
-        parts = {"low_level": Part(self.low_level, ("L",), "features")}
+        parts = {"low_level": Part(self.low_level, ("L",), ("features",))}
         inputs: tuple[str, ...] = ("features",)
         if self.global_ is not None:
-            parts["global"] = Part(self.global_, ("features",), "global_features", size=224)
+            parts["global"] = Part(self.global_, ("features",), ("global_features",), size=224)
             if self.scenes is not None:
                 whole = GlobalWithScenes(self.global_, self.scenes)
-                parts["global"] = replace(parts["global"], module=whole, scenes=True)
+                parts["global"] = replace(
+                    parts["global"], module=whole, outputs=("global_features", "scenes")
+                )
             inputs = ("features", "global_features")
-        parts["colorization"] = Part(self.colorization, inputs, "ab")
+        parts["colorization"] = Part(self.colorization, inputs, ("ab",))
         return parts
 
 

@@ -25,6 +25,9 @@ from colorcli.training.networks.base import (
 from colorcli.training.networks.efficientnet import HEAD, Trunk, convolution, load_pretrained
 from colorcli.training.networks.fusion import FusionLayer
 
+MAPS = ("seen_2", "seen_4", "seen_8", "seen_16", "seen_32")
+"""What the trunk's maps are called, by the pixels of L to a cell."""
+
 
 class Global(nn.Module):
     """The trunk's last map `(N, 320, h, w)` → global features `(N, 256)`."""
@@ -70,49 +73,24 @@ class Decoder(nn.Module):
         c = options.channels
         self.into = Conv(seen[4], c(256), kernel=1)
         self.fusion = FusionLayer(c(256), c(256))
-        self.up16 = Up(c(256), seen[3], c(160))
-        self.up8 = Up(c(160), seen[2], c(96))
-        self.up4 = Up(c(96), seen[1], c(64))
-        self.up2 = Up(c(64), seen[0], c(32)) if options.head == "ab" else None
+        self.up16 = Up(c(256), seen[3], c(128))
+        self.up8 = Up(c(128), seen[2], c(64))
+        self.up4 = Up(c(64), seen[1], c(32))
+        self.up2 = Up(c(32), seen[0], c(16)) if options.head == "ab" else None
         self.head: nn.Module
         if self.up2 is None:
-            self.head = nn.Conv2d(c(64), options.bins, 3, padding=1)
+            self.head = nn.Conv2d(c(32), options.bins, 3, padding=1)
         else:
-            self.head = nn.Sequential(nn.Conv2d(c(32), 2, 3, padding=1), SigmoidAb())
+            self.head = nn.Sequential(nn.Conv2d(c(16), 2, 3, padding=1), SigmoidAb())
 
-    def forward(self, seen: tuple[Tensor, ...], global_features: Tensor) -> Tensor:
-        """Ab or logits, as the class says."""
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """The five maps, the finest first, and the global features → as the class says."""
+        *seen, global_features = inputs
         x = self.fusion(self.into(seen[4]), global_features)
         x = self.up4(self.up8(self.up16(x, seen[3]), seen[2]), seen[1])
         if self.up2 is not None:
             x = self.up2(x, seen[0])
         output: Tensor = self.head(x)
-        return output
-
-
-class Whole(nn.Module):
-    """The graph `global`: L `(N, 1, 224, 224)` → global features `(N, 256)`."""
-
-    def __init__(self, trunk: Trunk, global_: Global) -> None:
-        super().__init__()
-        self.trunk, self.global_ = trunk, global_
-
-    def forward(self, L: Tensor) -> Tensor:
-        """Global features."""
-        features: Tensor = self.global_(self.trunk(L)[-1])
-        return features
-
-
-class Colorization(nn.Module):
-    """The graph `colorization`: L `(N, 1, H, W)` and global features → what `Decoder` gives."""
-
-    def __init__(self, trunk: Trunk, decoder: Decoder) -> None:
-        super().__init__()
-        self.trunk, self.decoder = trunk, decoder
-
-    def forward(self, L: Tensor, global_features: Tensor) -> Tensor:
-        """Ab or logits."""
-        output: Tensor = self.decoder(self.trunk(L), global_features)
         return output
 
 
@@ -123,6 +101,8 @@ class FusionLite(Colorizing):
     # 425 pixels reach a cell of the trunk's last map, and 62 more from there to a pixel of ab.
     halo = 512
     global_size = 224
+    # Training views are their own global views too. No tile is smaller: see `Colorizer`.
+    pools_to = 256
 
     def __init__(self, options: NetworkOptions) -> None:
         super().__init__()
@@ -137,18 +117,21 @@ class FusionLite(Colorizing):
         """As `Colorizing.forward`."""
         seen = self.trunk(L)
         whole = seen if L_global is None else self.trunk(L_global)
-        output: Tensor = self.decoder(seen, self.global_(whole[-1]))
+        output: Tensor = self.decoder(*seen, self.global_(whole[-1]))
         return output
 
     def parts(self) -> dict[str, Part]:
-        """Two graphs, both from L."""
+        """Three graphs: the trunk runs once for both others where a photo is its own rescale."""
         return {
+            "low_level": Part(self.trunk, ("L",), MAPS),
             "global": Part(
-                Whole(self.trunk, self.global_), ("L",), "global_features", size=self.global_size
+                self.global_,
+                MAPS[-1:],
+                ("global_features",),
+                size=self.global_size,
+                pools_to=self.pools_to,
             ),
-            "colorization": Part(
-                Colorization(self.trunk, self.decoder), ("L", "global_features"), "ab"
-            ),
+            "colorization": Part(self.decoder, (*MAPS, "global_features"), ("ab",)),
         }
 
 

@@ -133,8 +133,8 @@ class Koalarization(Colorizing):
     def parts(self) -> dict[str, Part]:
         """Two graphs, both from L."""
         return {
-            "global": Part(self.extractor, ("L",), "global_features", size=self.global_size),
-            "colorization": Part(self.colorization, ("L", "global_features"), "ab"),
+            "global": Part(self.extractor, ("L",), ("global_features",), size=self.global_size),
+            "colorization": Part(self.colorization, ("L", "global_features"), ("ab",)),
         }
 
 

@@ -63,4 +63,4 @@ class PlainCnn(Colorizing):
 
     def parts(self) -> dict[str, Part]:
         """One graph, from L to ab."""
-        return {"colorization": Part(self, ("L",), "ab")}
+        return {"colorization": Part(self, ("L",), ("ab",))}
