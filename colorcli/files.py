@@ -14,7 +14,6 @@ import contextlib
 import errno
 import io
 import os
-import secrets
 import stat
 import sys
 import time
@@ -173,7 +172,7 @@ def _temporary(folder: Path) -> Iterator[tuple[io.FileIO, Path]]:
 
 def _open_locked(folder: Path) -> tuple[io.FileIO, Path]:
     while True:
-        path = folder / f"{PREFIX}{secrets.token_hex(6)}{SUFFIX}"
+        path = folder / f"{PREFIX}{os.urandom(6).hex()}{SUFFIX}"
         # Made with 0o666 less the umask, as by any program (mkstemp would give 0o600).
         file = io.FileIO(path, "x")
         if sys.platform == "win32":

@@ -44,7 +44,7 @@ _F_FROM_LAB = np.array(
 _RGB_FROM_DIFFERENCES = np.array([[x, 1, z] for x, _, z in RGB_FROM_XYZ.tolist()], np.float32)
 
 # Pixels worked on at once: small enough for the intermediate planes to stay in the L2 cache.
-_BLOCK = 16384
+_BLOCK = 32768
 # Linear light may leave [0, 1] by this much through rounding alone.
 _ROUNDING = 2e-6
 # Far outside every gamut, and far from what overflows when it is cubed.
@@ -170,17 +170,25 @@ def clamp_to_gamut(L: Array, ab: Array) -> Float:
 
 
 def lab_to_rgb(
-    L: Array, ab: Array, dtype: type[np.uint8] | type[np.uint16] = np.uint8, *, bgr: bool = False
+    L: Array,
+    ab: Array,
+    dtype: type[np.uint8] | type[np.uint16] = np.uint8,
+    *,
+    bgr: bool = False,
+    block: int = _BLOCK,
 ) -> Array:
     """CIELAB to sRGB integers, rounded to nearest. Colours outside the gamut lose chroma, not L.
 
-    The working memory is a megabyte beside the result and the pixels that are out of gamut.
+    The working memory is some 40 bytes a pixel of a block, beside the result and the pixels that
+    are out of gamut.
 
     Args:
         L: (H, W), clipped to [0, 100].
         ab: (H, W, 2).
         dtype: np.uint8 or np.uint16.
         bgr: order the channels B, G, R, as OpenCV's encoders want them.
+        block: pixels worked on at once, which changes the time alone. Fewer stay in the cache;
+            threads beside each other want more, or they wait for the interpreter most of the time.
 
     Returns:
         (H, W, 3) of `dtype`.
@@ -188,7 +196,7 @@ def lab_to_rgb(
     lightness = np.asarray(L, np.float32).reshape(-1)
     colour = _within_reach(np.ascontiguousarray(ab, np.float32).reshape(-1, 2))
     result = np.empty((len(lightness), 3), dtype)
-    _fill(lightness, colour, result, bgr)
+    _fill(lightness, colour, result, block, bgr)
     return result.reshape(*L.shape, 3)
 
 
@@ -203,21 +211,22 @@ def _within_reach(ab: Float) -> Float:
     return np.asarray(ab / np.maximum(largest / _FARTHEST, 1))
 
 
-def _fill(L: Float, ab: Float, result: Array, bgr: bool, clamp: bool = True) -> None:
+def _fill(L: Float, ab: Float, result: Array, block: int, bgr: bool, clamp: bool = True) -> None:
     """`lab_to_rgb` of (N,) and (N, 2) into (N, 3)."""
     misses = []
-    for start in range(0, len(result), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        linear = _linear_pixels(L[block], ab[block], bgr)
+    for start in range(0, len(result), block):
+        some = slice(start, start + block)
+        linear = _linear_pixels(L[some], ab[some], bgr)
         if clamp:
             misses.append(_outside(linear) + start)
-        _store(linear, result[block])
+        _store(linear, result[some])
     # Together: one by one, the few of each block would cost a hundred calls apiece.
     if any(outside.size for outside in misses):
         where = np.concatenate(misses)
         lightness = L.take(where)
         mended = np.empty((len(where), 3), result.dtype)
-        _fill(lightness, _clamped(lightness, ab.take(where, axis=0)), mended, bgr, clamp=False)
+        reachable = _clamped(lightness, ab.take(where, axis=0))
+        _fill(lightness, reachable, mended, block, bgr, clamp=False)
         # A pixel as one item: NumPy puts back whole items faster than rows of three.
         pixel = f"V{3 * result.itemsize}"
         result.view(pixel)[where] = mended.view(pixel)

@@ -13,6 +13,12 @@ from colorcli import lab
 from colorcli.photo.image import STRIP, Array, Photo
 from colorcli.processor import usable_cores
 
+FEW = 1 << 20
+"""Pixels up to which threads take longer than they save."""
+
+BLOCK = 65536
+"""Pixels that a thread converts at once; alone it would be faster with fewer."""
+
 
 class AbRows(Protocol):
     """Colours of a photo, made for the rows asked for."""
@@ -37,22 +43,27 @@ def render(photo: Photo, ab: AbRows, *, bgr: bool = False) -> Array:
     height, width = photo.shape
     pixels = np.empty((height, width, 3 if photo.alpha is None else 4), dtype)
 
-    def colour(start: int, stop: int, strip: npt.NDArray[np.float32]) -> None:
+    def colour(start: int, stop: int, strip: npt.NDArray[np.float32], **how: int) -> None:
         L = photo.L(slice(start, stop))
-        pixels[start:stop, :, :3] = lab.lab_to_rgb(L, strip, dtype, bgr=bgr)
+        pixels[start:stop, :, :3] = lab.lab_to_rgb(L, strip, dtype, bgr=bgr, **how)
 
     # NumPy and OpenCV let go of the interpreter, so threads help; a bounded queue of strips keeps
     # the float copies few. The colours themselves are asked for here, in order.
-    workers = min(4, usable_cores())
-    pending: deque[Future[None]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        for start in range(0, height, STRIP):
-            stop = min(start + STRIP, height)
-            pending.append(pool.submit(colour, start, stop, ab.rows(start, stop)))
-            if len(pending) > workers:
-                pending.popleft().result()
-        for strip in pending:
-            strip.result()
+    strips = [(start, min(start + STRIP, height)) for start in range(0, height, STRIP)]
+    if height * width <= FEW:
+        for start, stop in strips:
+            colour(start, stop, ab.rows(start, stop))
+    else:
+        workers = min(4, usable_cores())
+        pending: deque[Future[None]] = deque()
+        with ThreadPoolExecutor(workers) as pool:
+            for start, stop in strips:
+                strip = ab.rows(start, stop)
+                pending.append(pool.submit(colour, start, stop, strip, block=BLOCK))
+                if len(pending) > workers:
+                    pending.popleft().result()
+            for last in pending:
+                last.result()
     if photo.alpha is not None:
         pixels[..., 3] = photo.alpha
     return pixels
