@@ -32,6 +32,11 @@ CASES: dict[str, dict[str, Any]] = {
     "cnn-mountain": {"network": "cnn-mountain"},
     "koalarization": {"network": "koalarization", "pretrained": "none"},
     "fusion-lite": {"network": "fusion-lite", "pretrained": "none"},
+    "fusion-lite bins": {
+        "network": "fusion-lite",
+        "pretrained": "none",
+        "objective": "classification",
+    },
 }
 GRAPHS = {
     "fusion": {"low_level", "global", "colorization"},
@@ -41,6 +46,7 @@ GRAPHS = {
     "cnn-mountain": {"colorization"},
     "koalarization": {"global", "colorization"},
     "fusion-lite": {"low_level", "global", "colorization"},
+    "fusion-lite bins": {"low_level", "global", "colorization"},
 }
 
 

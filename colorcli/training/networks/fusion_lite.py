@@ -71,6 +71,7 @@ class Decoder(nn.Module):
     def __init__(self, options: NetworkOptions, seen: tuple[int, ...]) -> None:
         super().__init__()
         c = options.channels
+        self.maps = MAPS if options.head == "ab" else MAPS[1:]
         self.into = Conv(seen[4], c(256), kernel=1)
         self.fusion = FusionLayer(c(256), c(256))
         self.up16 = Up(c(256), seen[3], c(128))
@@ -84,12 +85,12 @@ class Decoder(nn.Module):
             self.head = nn.Sequential(nn.Conv2d(c(16), 2, 3, padding=1), SigmoidAb())
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """The five maps, the finest first, and the global features → as the class says."""
+        """Those of `maps`, the finest first, and the global features → as the class says."""
         *seen, global_features = inputs
-        x = self.fusion(self.into(seen[4]), global_features)
-        x = self.up4(self.up8(self.up16(x, seen[3]), seen[2]), seen[1])
+        x = self.fusion(self.into(seen[-1]), global_features)
+        x = self.up4(self.up8(self.up16(x, seen[-2]), seen[-3]), seen[-4])
         if self.up2 is not None:
-            x = self.up2(x, seen[0])
+            x = self.up2(x, seen[-5])
         output: Tensor = self.head(x)
         return output
 
@@ -117,7 +118,8 @@ class FusionLite(Colorizing):
         """As `Colorizing.forward`."""
         seen = self.trunk(L)
         whole = seen if L_global is None else self.trunk(L_global)
-        output: Tensor = self.decoder(*seen, self.global_(whole[-1]))
+        read = seen[-len(self.decoder.maps) :]
+        output: Tensor = self.decoder(*read, self.global_(whole[-1]))
         return output
 
     def parts(self) -> dict[str, Part]:
@@ -131,7 +133,7 @@ class FusionLite(Colorizing):
                 size=self.global_size,
                 pools_to=self.pools_to,
             ),
-            "colorization": Part(self.decoder, (*MAPS, "global_features"), ("ab",)),
+            "colorization": Part(self.decoder, (*self.decoder.maps, "global_features"), ("ab",)),
         }
 
 
