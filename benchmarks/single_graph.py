@@ -36,7 +36,7 @@ def single_graph(spec: ModelSpec) -> onnx.ModelProto:
             view, global_, _shared(view, global_), outputs=[global_.graph.output[0].name]
         )
         merged = compose.merge_models(merged, head, [features])
-        merged = compose.merge_models(local, merged, _shared(local, head))
+        merged = compose.merge_models(local, merged, _shared(local, head), outputs=["head_ab"])
         names = {"local_L": "L", "view_L": "L_global"}
     for old, new in (names | {"head_ab": "ab"}).items():
         _rename(merged, old, new)

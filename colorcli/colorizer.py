@@ -218,7 +218,9 @@ class Colorizer:
             L = _window(seen, (0, padded[0]), (0, padded[1]))
             features = self.model.low_level(L)
         if global_features is None and side is not None:
-            if features is not None and self.model.shares_features(padded):
+            # Whether it is tiled depends on the memory that is free, and its colours may not.
+            never_tiled = max(padded) <= SMALLEST_TILE
+            if features is not None and never_tiled and self.model.shares_features(padded):
                 global_features = self.model.global_features(L, features)
             else:
                 view = photo.L_at(side, side)[None, None]

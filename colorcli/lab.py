@@ -44,7 +44,7 @@ _F_FROM_LAB = np.array(
 _RGB_FROM_DIFFERENCES = np.array([[x, 1, z] for x, _, z in RGB_FROM_XYZ.tolist()], np.float32)
 
 # Pixels worked on at once: small enough for the intermediate planes to stay in the L2 cache.
-_BLOCK = 32768
+BLOCK = 32768
 # Linear light may leave [0, 1] by this much through rounding alone.
 _ROUNDING = 2e-6
 # Far outside every gamut, and far from what overflows when it is cubed.
@@ -103,10 +103,10 @@ def rgb_to_lab(rgb: Array) -> Float:
     matrix = _XYZ_FROM_RGB.astype(np.float32)
     source = np.ascontiguousarray(rgb).reshape(-1, 3)
     lab = np.empty(source.shape, np.float32)
-    for start in range(0, len(source), _BLOCK):
-        linear = _linear(source[start : start + _BLOCK])
+    for start in range(0, len(source), BLOCK):
+        linear = _linear(source[start : start + BLOCK])
         f = _f(np.maximum(_transform(linear, matrix), 0))
-        out = lab[start : start + _BLOCK]
+        out = lab[start : start + BLOCK]
         np.multiply(f[:, 1], 116, out=out[:, 0])
         out[:, 0] -= 16
         np.multiply(f[:, 0] - f[:, 1], 500, out=out[:, 1])
@@ -128,9 +128,9 @@ def gray_from_rgb(rgb: Array) -> npt.NDArray[np.uint16]:
     weights = np.array([LUMINANCE], np.float32)
     source = np.ascontiguousarray(rgb).reshape(-1, 3)
     gray = np.empty(len(source), np.uint16)
-    for start in range(0, len(source), _BLOCK):
-        Y = _transform(_linear(source[start : start + _BLOCK]), weights)[:, 0]
-        gray[start : start + _BLOCK] = gray_from_linear(Y)
+    for start in range(0, len(source), BLOCK):
+        Y = _transform(_linear(source[start : start + BLOCK]), weights)[:, 0]
+        gray[start : start + BLOCK] = gray_from_linear(Y)
     return gray.reshape(rgb.shape[:-1])
 
 
@@ -160,8 +160,8 @@ def clamp_to_gamut(L: Array, ab: Array) -> Float:
     clamped = np.array(ab, np.float32)
     colour = _within_reach(clamped.reshape(-1, 2))
     lightness = np.asarray(L, np.float32).reshape(-1)
-    for start in range(0, len(colour), _BLOCK):
-        block = slice(start, start + _BLOCK)
+    for start in range(0, len(colour), BLOCK):
+        block = slice(start, start + BLOCK)
         outside = _outside(_linear_pixels(lightness[block], colour[block]))
         if outside.size:
             outside += start
@@ -175,7 +175,7 @@ def lab_to_rgb(
     dtype: type[np.uint8] | type[np.uint16] = np.uint8,
     *,
     bgr: bool = False,
-    block: int = _BLOCK,
+    block: int = BLOCK,
 ) -> Array:
     """CIELAB to sRGB integers, rounded to nearest. Colours outside the gamut lose chroma, not L.
 
@@ -187,8 +187,8 @@ def lab_to_rgb(
         ab: (H, W, 2).
         dtype: np.uint8 or np.uint16.
         bgr: order the channels B, G, R, as OpenCV's encoders want them.
-        block: pixels worked on at once, which changes the time alone. Fewer stay in the cache;
-            threads beside each other want more, or they wait for the interpreter most of the time.
+        block: pixels worked on at once, a multiple of 4096; the result is the same. Fewer stay in
+            the cache; threads beside each other want more, or they mostly wait for the interpreter.
 
     Returns:
         (H, W, 3) of `dtype`.
@@ -254,8 +254,8 @@ def _outside(linear: Float) -> npt.NDArray[np.intp]:
 def _clamped(L: Float, ab: Float) -> Float:
     """`clamp_to_gamut` of colours that are all outside, (N,) and (N, 2)."""
     result = np.empty_like(ab)
-    for start in range(0, len(L), _BLOCK):
-        block = slice(start, start + _BLOCK)
+    for start in range(0, len(L), BLOCK):
+        block = slice(start, start + BLOCK)
         fy = (np.clip(L[block], 0, 100) + 16) * np.float32(1 / 116)
         dx, dz = ab[block, 0] * np.float32(1 / 500), ab[block, 1] * np.float32(-1 / 200)
         result[block] = ab[block] * _largest_scale(fy, dx, dz)[:, None]

@@ -126,8 +126,8 @@ class Model:
         """Global features `(N, G)` of the rescaled view, or None without a global branch.
 
         Args:
-            view: L `(N, 1, S, S)`, S = `global_size`.
-            features: what `low_level` gave for the view, where it is known already.
+            view: L `(N, 1, S, S)`, S = `global_size`; or a photo that `shares_features`.
+            features: what `low_level` gave for it, where that is known already.
         """
         if self.spec.global_ is None:
             return None
@@ -231,7 +231,8 @@ def _open_graphs(
         _check_inputs(graph, sessions[key], seen, others)
         if key != "low_level":
             outputs = 2 if key == "global" and spec.scenes else 1
-            _check(graph, len(sessions[key].get_outputs()) == outputs, "it gives something else")
+            given = [node.name for node in sessions[key].get_outputs()]
+            _check(graph, len(given) == outputs, f"it gives {', '.join(given)}")
     _check_channels(spec, sessions)
     return sessions
 
@@ -241,10 +242,11 @@ def _check_inputs(graph: GraphSpec, session: Any, seen: set[str], others: set[st
     names = {node.name for node in session.get_inputs()}
     types = {node.type for node in (*session.get_inputs(), *session.get_outputs())}
     fits = others <= names and names - others and names - others <= seen
+    wanted = " and ".join(filter(None, (" or ".join(sorted(seen)), " and ".join(sorted(others)))))
     _check(
         graph,
         bool(fits) and types == {"tensor(float)"},
-        f"its inputs are {', '.join(sorted(names))}; expected {', '.join(sorted(seen | others))}",
+        f"its inputs are {', '.join(sorted(names))}; expected {wanted}",
     )
 
 

@@ -165,7 +165,7 @@ class ModelSpec:
                     for name, entry in values.get("precisions", {}).items()
                 },
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ModelError(f"{path}: a value is missing or wrong ({error!r})") from None
         if spec.multiple % spec.stride or spec.halo % spec.multiple:
             raise ModelError(
@@ -179,6 +179,8 @@ class ModelSpec:
                 raise ModelError(
                     f"{path}: a graph reads low-level features, but no graph makes them"
                 )
+        if spec.low_level is not None and spec.colorization.reads == "L":
+            raise ModelError(f"{path}: a graph makes low-level features, but none colours them")
         return spec
 
     @property

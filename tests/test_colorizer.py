@@ -104,6 +104,20 @@ def test_a_photo_about_as_large_as_its_rescale_is_seen_once_by_a_network_that_av
     assert calls == passes
 
 
+def test_such_a_photo_has_the_global_features_of_itself() -> None:
+    averaging = Colorizer.load("lifelike", device="cpu")
+    L = np.ascontiguousarray(rgb_to_lab(data.astronaut())[::2, ::2, 0][:192])
+    itself = L[None, None], averaging.model.low_level(L[None, None])
+    own = averaging.model.global_features(*itself)
+    rescaled = averaging.model.global_features(FloatL(L).L_at(224, 224)[None, None])
+    grids = [
+        averaging.predict(FloatL(L), size="full", global_features=given).grid
+        for given in (None, own, rescaled)
+    ]
+    np.testing.assert_array_equal(grids[0], grids[1])
+    assert np.abs(grids[0] - grids[2]).max() > 0.1
+
+
 def test_padding_changes_nothing_far_from_it(colorizer, L) -> None:
     """A photo one row short of a multiple of 8 has the colours of the whole one."""
     features = colorizer.model.global_features(FloatL(L).L_at(224, 224)[None, None])

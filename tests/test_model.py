@@ -131,7 +131,12 @@ def test_an_unknown_device_is_a_wrong_usage(model_folder: Path) -> None:
             {"graphs": {"colorization": {"file": "colorization.onnx", "reads": "low_level"}}},
             "no graph makes them",
         ),
+        (
+            {"graphs": {n: {"file": f"{n}.onnx"} for n in ("low_level", "colorization")}},
+            "none colours them",
+        ),
         ({"input": {"multiple": 0, "halo": 64}}, "missing or wrong"),
+        ({"default_size": float("inf")}, "missing or wrong"),
         ({"input": {"multiple": 8, "halo": -8}}, "missing or wrong"),
         ({"input": {"multiple": 3, "halo": 64}}, "must be one of the stride"),
     ],

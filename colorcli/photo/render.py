@@ -43,23 +43,23 @@ def render(photo: Photo, ab: AbRows, *, bgr: bool = False) -> Array:
     height, width = photo.shape
     pixels = np.empty((height, width, 3 if photo.alpha is None else 4), dtype)
 
-    def colour(start: int, stop: int, strip: npt.NDArray[np.float32], **how: int) -> None:
+    def colour(start: int, stop: int, strip: npt.NDArray[np.float32], block: int) -> None:
         L = photo.L(slice(start, stop))
-        pixels[start:stop, :, :3] = lab.lab_to_rgb(L, strip, dtype, bgr=bgr, **how)
+        pixels[start:stop, :, :3] = lab.lab_to_rgb(L, strip, dtype, bgr=bgr, block=block)
 
     # NumPy and OpenCV let go of the interpreter, so threads help; a bounded queue of strips keeps
     # the float copies few. The colours themselves are asked for here, in order.
     strips = [(start, min(start + STRIP, height)) for start in range(0, height, STRIP)]
     if height * width <= FEW:
         for start, stop in strips:
-            colour(start, stop, ab.rows(start, stop))
+            colour(start, stop, ab.rows(start, stop), lab.BLOCK)
     else:
         workers = min(4, usable_cores())
         pending: deque[Future[None]] = deque()
         with ThreadPoolExecutor(workers) as pool:
             for start, stop in strips:
                 strip = ab.rows(start, stop)
-                pending.append(pool.submit(colour, start, stop, strip, block=BLOCK))
+                pending.append(pool.submit(colour, start, stop, strip, BLOCK))
                 if len(pending) > workers:
                     pending.popleft().result()
             for last in pending:

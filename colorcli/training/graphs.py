@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import warnings
-from inspect import Parameter, signature
 from pathlib import Path
 
 import numpy as np
@@ -112,8 +111,7 @@ def _name_dimensions(model: onnx.ModelProto) -> None:
 
 
 def _variadic(module: nn.Module) -> bool:
-    parameters = signature(module.forward).parameters.values()
-    return any(parameter.kind is Parameter.VAR_POSITIONAL for parameter in parameters)
+    return isinstance(module, Decoded)
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from torch import nn
 
 from colorcli.errors import UsageError
 from colorcli.training.config import TrainConfig
@@ -204,6 +205,21 @@ def build_network(
     return network.build(options)
 
 
+def restore(module: nn.Module, state: dict[str, Any], run: Run) -> None:
+    """Give a module what a checkpoint of a run holds for it.
+
+    Raises:
+        UsageError: the network of that name has had other layers when the run was made.
+    """
+    try:
+        module.load_state_dict(state)
+    except RuntimeError:
+        raise UsageError(
+            f"{run.folder}: the run is of an earlier form of its network",
+            tip="train anew, or use the version of colorize that made it",
+        ) from None
+
+
 def load_trained(run: Run) -> tuple[TrainConfig, Colorizing, Objective, dict[str, Any]]:
     """The averaged weights of a run, in evaluation mode, with its settings and progress.
 
@@ -213,8 +229,8 @@ def load_trained(run: Run) -> tuple[TrainConfig, Colorizing, Objective, dict[str
     config = TrainConfig.load(run.config_path)
     state = run.load_checkpoint()
     objective = build_objective(config)
-    objective.load_state_dict(state["objective"])
+    restore(objective, state["objective"], run)
     network = build_network(config, objective, scenes=len(run.read_scenes()), restored=True)
-    network.load_state_dict(state["ema"])
+    restore(network, state["ema"], run)
     network.eval()
     return config, network, objective, state["progress"]

@@ -21,7 +21,7 @@ from colorcli.training.objectives import Rebalanced, bin_shares, get_objective, 
 from colorcli.training.optimization import build_optimizer, schedule
 from colorcli.training.probe import Probe
 from colorcli.training.progress import Mean, Progress
-from colorcli.training.run import Run, build_network, build_objective
+from colorcli.training.run import Run, build_network, build_objective, restore
 from colorcli.training.scenes import scene_loss, scene_names, scene_targets
 from colorcli.training.sheet import plot_log
 from colorcli.training.snapshots import Snapshots
@@ -287,9 +287,9 @@ class Trainer:
 
     def _restore(self) -> None:
         state: dict[str, Any] = self.run.load_checkpoint(self.device)
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["ema"])
-        self.objective.load_state_dict(state["objective"])
+        restore(self.network, state["network"], self.run)
+        restore(self.average, state["ema"], self.run)
+        restore(self.objective, state["objective"], self.run)
         self.optimizer.load_state_dict(state["optimizer"])
         self.progress = replace(self.progress, **state["progress"])
         self.run.trim_log(self.progress.seen)

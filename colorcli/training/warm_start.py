@@ -78,8 +78,7 @@ def adopt_model(network: Colorizing, folder: Path, batches: Iterable[tuple[Tenso
             # A head that tells scenes apart is always learned anew: it knows other photos' scenes.
             module = getattr(part.module, "part", part.module)
             taken += _adopt(module, _initializers(graphs[name].path), adopted)
-    # A trunk that two graphs share is taken from both, and measured once.
-    _measure_statistics(network, list(dict.fromkeys(adopted)), batches)
+    _measure_statistics(network, adopted, batches)
     return taken
 
 

@@ -105,6 +105,16 @@ def test_rendering_asks_for_rows_once_each_in_order() -> None:
     assert np.abs(lab.rgb_to_lab(pixels[..., :3])[..., 0] - photo.L()).mean() < 0.25
 
 
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("height", [300, 1400])
+def test_one_thread_or_several_render_the_same(height: int, depth: int) -> None:
+    gray = np.tile(samples.camera(100, 100), (height // 100, 10))
+    photo = Photo.from_array(gray if depth == 8 else gray.astype(np.uint16) * 257)
+    ab = samples.Tint(photo)
+    at_once = lab.lab_to_rgb(photo.L(), ab.rows(0, height), photo.gray.dtype.type)
+    assert (render(photo, ab) == at_once).all()
+
+
 def test_importing_the_package_imports_nothing_it_does_not_use() -> None:
     heavy = "{'PIL', 'skimage', 'torch', 'onnx', 'onnxruntime', 'scipy'}"
     program = f"import sys, colorcli.photo; print(sorted({heavy} & set(sys.modules)))"

@@ -110,6 +110,20 @@ def test_the_command_runs_what_the_folder_declares(
     assert np.abs(grid - expected).max() <= (0.5 if case == "fusion" else 1e-4 * 220)
 
 
+@pytest.mark.parametrize("case", ["fusion-lite", "fusion-lite bins"])
+def test_a_photo_that_is_its_own_rescale_is_coloured_as_the_network_alone_would(
+    exported: Callable[[str], tuple[Run, Exported]], case: str
+) -> None:
+    run, done = exported(case)
+    network, objective = network_of(run)
+    L = ramp(192, 256)
+    grid = Colorizer.load(str(done.folder)).predict(FloatL(L), size="full").grid
+    with torch.no_grad():
+        alone = objective.decode(network(torch.from_numpy(L)[None, None]))
+    expected = alone[0].permute(1, 2, 0).numpy()
+    assert np.abs(grid - expected).max() <= 1e-4 * 220
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_graphs_keep_to_what_old_runtimes_read(
     exported: Callable[[str], tuple[Run, Exported]], case: str

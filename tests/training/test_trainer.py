@@ -47,12 +47,14 @@ def test_the_loss_falls(photos: Photos, tmp_path: Path) -> None:
     assert rows[-1]["loss"] < 0.9 * rows[0]["loss"]
 
 
-@pytest.mark.parametrize("network", ["fusion", "fusion-lite"])
+@pytest.mark.parametrize(
+    "settings", [{"network": "fusion"}, {"network": "fusion-lite", "pretrained": "none"}]
+)
 def test_kernels_lie_in_the_order_that_convolutions_are_fast_in(
-    photos: Photos, tmp_path: Path, network: str
+    photos: Photos, tmp_path: Path, settings: dict[str, Any]
 ) -> None:
     """Also those of one channel or one pixel, for which both orders hold the same numbers."""
-    run = trainer(photos, tmp_path, network=network)
+    run = trainer(photos, tmp_path, **settings)
     for kernel in (p for p in run.network.parameters() if p.ndim == 4):
         outputs, channels, _, width = kernel.shape
         assert kernel.stride()[1:] == (1, width * channels, channels), (outputs, kernel.shape)
@@ -112,6 +114,18 @@ def test_a_broken_checkpoint_is_one_line(tmp_path: Path) -> None:
             Run(tmp_path).checkpoint_path.write_bytes(content)
         with pytest.raises(UsageError, match=r"checkpoint\.pt"):
             Run(tmp_path).load_checkpoint()
+
+
+def test_a_run_of_a_network_that_had_other_layers_is_one_line(
+    photos: Photos, tmp_path: Path
+) -> None:
+    wide = trainer(photos, tmp_path, network="cnn-cs230", width=0.1)
+    assert wide.train()
+    replace(wide.config, width=0.05).save(wide.run.config_path)
+    with pytest.raises(UsageError, match="earlier form"):
+        load_trained(wide.run)
+    with pytest.raises(UsageError, match="earlier form"):
+        trainer(photos, tmp_path, network="cnn-cs230", width=0.05, resume=True)
 
 
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))

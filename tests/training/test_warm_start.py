@@ -45,7 +45,7 @@ def test_a_run_goes_on_from_another_runs_weights(
 def test_a_run_goes_on_from_what_a_model_says(
     photos: Photos, tmp_path: Path, folder: Path, trained: Callable[..., Run], name: str
 ) -> None:
-    if name == "fusion-lite":  # its two graphs share a trunk
+    if name == "fusion-lite":
         folder = tmp_path / "lite"
         export(trained(network=name, pretrained="none"), folder, Card("lite"))
     # Of the pretrained weights of a trunk none are wanted here: the model has its own.

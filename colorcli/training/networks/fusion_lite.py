@@ -102,7 +102,7 @@ class FusionLite(Colorizing):
     # 425 pixels reach a cell of the trunk's last map, and 62 more from there to a pixel of ab.
     halo = 512
     global_size = 224
-    # Training views are their own global views too. No tile is smaller: see `Colorizer`.
+    # Views smaller than `global_size` are their own global views in training too.
     pools_to = 256
 
     def __init__(self, options: NetworkOptions) -> None:
