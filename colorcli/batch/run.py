@@ -23,6 +23,7 @@ from colorcli.batch.outcome import Outcome
 from colorcli.batch.plan import STREAM, Job
 from colorcli.batch.stages import Settings, Work, load, predict, save
 from colorcli.files import is_stream, try_folder, unwritable
+from colorcli.memory import keep_freed_memory
 
 # Photos waiting to be saved hold at most so many pixels together (one larger may pass alone).
 ROOM_PIXELS = 64_000_000
@@ -89,6 +90,8 @@ class Batch:
         self._engine = engine
         photos = sum(job.is_work for job in jobs)
         self._workers = workers or Workers.for_batch(photos, settings, engine.cores)
+        if self._workers.predictors > 1:
+            keep_freed_memory(block=32 << 20, total=256 << 20)
         self._loaders = ThreadPoolExecutor(self._workers.loaders, "colorize-load")
         self._savers = ThreadPoolExecutor(self._workers.savers, "colorize-save")
         self._room = _Room(ROOM_PIXELS, self._workers.savers + 1)

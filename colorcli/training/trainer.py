@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from colorcli.memory import keep_freed_memory
 from colorcli.training.augmentation import Views, centre_views, random_views
 from colorcli.training.config import TrainConfig
 from colorcli.training.degradation import degrade
@@ -70,6 +71,8 @@ class Trainer:
         init: str | None = None,
     ) -> None:
         torch.manual_seed(config.seed)
+        if device.type == "cpu":
+            keep_freed_memory(block=1 << 30, total=(1 << 31) - 1)
         self.config, self.run = config, run
         self.photos, self.validation = photos, validation
         self.device, self.bf16 = device, bf16
