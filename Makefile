@@ -38,10 +38,10 @@ model: $(VENV)/lite.stamp  ## train and export the shipped models: make model PH
 	$(call train,vivid,$(LAST) --objective mse-distribution)
 	$(call train,lifelike-mse,$(LITE) --size 128 --crop-min 0.25 --objective mse)
 	$(call train,lifelike-old,$(LITE) $(OLD) --size 192 --batch 40 --init runs/lifelike-mse --objective mse)
-	$(call train,lifelike,$(LITE) $(OLD) --size 128 --init runs/lifelike-mse --objective distance --rebalance 0.9)
+	$(call train,lifelike,$(LITE) $(OLD) --size 192 --batch 40 --init runs/lifelike-old --objective distance --rebalance 0.9)
 	$(call ship,fusion)
 	$(call ship,vivid)
-	$(call ship,lifelike,--default-size 256 --vividness 1.27 --blend runs/lifelike-old --share 0.5)
+	$(call ship,lifelike,--default-size 256 --vividness 1.33 --blend runs/lifelike-old --share 0.5)
 	$(BIN)/colorize compare models/fusion models/vivid models/lifelike $(PHOTOS) -o runs/comparison --force
 
 # Most of the colours are learned on small views, which cost a third; the rest on larger ones.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +18,22 @@ from colorcli.cli.ending import wants_traces
 from colorcli.cli.talk import Talk
 
 from .conftest import Run, said
+
+
+def test_a_process_that_ends_at_once_has_written_and_cleaned_up_what_it_should() -> None:
+    program = """
+import atexit, sys
+from colorcli.__main__ import main
+atexit.register(print, "at the end")
+sys.argv = ["colorize", "--version"]
+main()
+print("never reached")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0
+    version, last = done.stdout.splitlines()
+    assert version.startswith("colorize ")
+    assert last == "at the end"
 
 
 @pytest.mark.parametrize(
