@@ -25,6 +25,9 @@ BYTES_PER_PIXEL = 320
 
 SMALLEST_TILE = 256
 
+NARROWEST = 64
+"""Pixels that `auto` leaves of a panorama's short side: of fewer the network sees no things."""
+
 LARGEST_PASS = 2048**2
 """Pixels seen at once at most, however much memory is free: beyond, halos cost next to nothing."""
 
@@ -150,7 +153,8 @@ class Colorizer:
         Args:
             photo: the photo.
             size: the long side that the network sees at most; the photo keeps its own. `auto` is
-                the model's own, `full` the photo's.
+                the model's own, and more where the short side would be below `NARROWEST`; `full`
+                the photo's.
             tile: side of the largest square the network sees at once; larger photos are done in
                 pieces with the exact receptive field around them, so that nothing changes but the
                 memory. None decides by the memory that is free.
@@ -269,9 +273,11 @@ class Colorizer:
         multiple = self.model.spec.multiple
         if longest < multiple:
             raise UsageError(f"--size {longest} is too small", tip=f"at least {multiple}")
-        if max(shape) <= longest:
-            return shape
         scale = longest / max(shape)
+        if size == "auto":
+            scale = max(scale, NARROWEST / min(shape))
+        if scale >= 1:
+            return shape
         height, width = (max(1, round(side * scale / multiple)) * multiple for side in shape)
         return height, width
 

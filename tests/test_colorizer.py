@@ -79,6 +79,28 @@ def test_a_photo_of_the_global_size_is_passed_through_the_low_level_network_once
 
 
 @pytest.mark.parametrize(
+    ("shape", "size", "seen_as"),
+    [
+        ((200, 4000), "auto", (64, 1280)),
+        ((4000, 200), "auto", (1280, 64)),
+        ((200, 4000), 320, (16, 320)),
+        ((1000, 4000), "auto", (80, 320)),
+        ((40, 4000), "auto", (40, 4000)),
+    ],
+)
+def test_a_panorama_keeps_a_short_side_that_things_can_be_seen_on(
+    colorizer, monkeypatch, shape, size, seen_as
+) -> None:
+    seen = []
+    low_level = colorizer.model.low_level
+    monkeypatch.setattr(
+        colorizer.model, "low_level", lambda L: (seen.append(L.shape[2:]), low_level(L))[1]
+    )
+    colorizer.predict(FloatL(np.full(shape, 50, np.float32)), size=size)
+    assert seen_as in seen
+
+
+@pytest.mark.parametrize(
     ("shape", "size", "tile", "passes"),
     [
         ((192, 256), "auto", None, [(192, 256)]),
