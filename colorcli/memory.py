@@ -21,7 +21,8 @@ def keep_freed_memory(*, block: int, total: int) -> None:
     """Keep what this process frees for what it asks for next, where the C library is glibc.
 
     Of its own it maps arrays of more than 128 KB anew each time, and the kernel clears their pages
-    before each use: a tenth of the time of a folder of small photos, and of training on a CPU.
+    before each use: a tenth of the time of a folder of small photos, a quarter of that of training
+    on a CPU.
 
     Args:
         block: bytes up to which freed memory is kept.

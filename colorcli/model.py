@@ -37,10 +37,6 @@ class Model:
         self._inputs = {
             name: [node.name for node in session.get_inputs()] for name, session in sessions.items()
         }
-        self._outputs = {
-            name: [node.name for node in session.get_outputs()]
-            for name, session in sessions.items()
-        }
 
     @classmethod
     def load(
@@ -117,8 +113,8 @@ class Model:
         """What the other graphs read of L `(N, 1, H, W)`: features `(N, C, h, w)` by name."""
         if self.spec.low_level is None:
             return {"L": L}
-        values = self.run_graph("low_level", {"L": L}, stays=True)
-        return dict(zip(self._outputs["low_level"], values, strict=True))
+        names = [node.name for node in self._sessions["low_level"].get_outputs()]
+        return dict(zip(names, self.run_graph("low_level", {"L": L}, stays=True), strict=True))
 
     def global_features(
         self, view: NDArray[np.float32], features: Features | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import colorcli.colorizer
 from colorcli.colorizer import SMALLEST_TILE, Colorizer, FloatL
 from colorcli.errors import ModelError, PhotoError, UsageError
 from colorcli.lab import rgb_to_lab
+from colorcli.model import Features
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +24,21 @@ def colorizer(model_folder: Path) -> Colorizer:
 @pytest.fixture(scope="module")
 def L() -> np.ndarray:
     return np.ascontiguousarray(rgb_to_lab(data.astronaut())[..., 0])
+
+
+def seen_by_the_low_level_network(
+    colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[int, int]]:
+    """The shapes `(H, W)` of what it is given from now on."""
+    shapes: list[tuple[int, int]] = []
+    low_level = colorizer.model.low_level
+
+    def watched(L: np.ndarray) -> Features:
+        shapes.append(L.shape[2:])
+        return low_level(L)
+
+    monkeypatch.setattr(colorizer.model, "low_level", watched)
+    return shapes
 
 
 @pytest.mark.parametrize("size", ["auto", "full", 64])
@@ -45,37 +62,25 @@ def test_tiled_equals_whole(colorizer, L, tile) -> None:
 
 
 def test_tiling_really_shows_the_network_small_pieces_only(colorizer, L, monkeypatch) -> None:
-    seen = []
-    low_level = colorizer.model.low_level
-    monkeypatch.setattr(
-        colorizer.model, "low_level", lambda L: (seen.append(L.size), low_level(L))[1]
-    )
+    seen = seen_by_the_low_level_network(colorizer, monkeypatch)
     colorizer.predict(FloatL(L), size="full", tile=320)
     assert len(seen) > 2
-    assert max(seen) <= 1.5 * 320**2
+    assert max(map(prod, seen)) <= 1.5 * 320**2
 
 
 def test_the_network_sees_at_most_the_size_asked_for(colorizer, L, monkeypatch) -> None:
-    seen = []
-    low_level = colorizer.model.low_level
-    monkeypatch.setattr(
-        colorizer.model, "low_level", lambda L: (seen.append(L.shape), low_level(L))[1]
-    )
+    seen = seen_by_the_low_level_network(colorizer, monkeypatch)
     colorizer.predict(FloatL(L[:, :300]), size=160)
-    assert (1, 1, 160, 96) in seen
+    assert (160, 96) in seen
     assert max(max(shape) for shape in seen) <= 224
 
 
 def test_a_photo_of_the_global_size_is_passed_through_the_low_level_network_once(
     colorizer, monkeypatch
 ) -> None:
-    calls = []
-    low_level = colorizer.model.low_level
-    monkeypatch.setattr(
-        colorizer.model, "low_level", lambda L: (calls.append(L.shape), low_level(L))[1]
-    )
+    seen = seen_by_the_low_level_network(colorizer, monkeypatch)
     colorizer.predict_L(np.full((224, 224), 50, np.float32), size="full")
-    assert calls == [(1, 1, 224, 224)]
+    assert seen == [(224, 224)]
 
 
 @pytest.mark.parametrize(
@@ -91,11 +96,7 @@ def test_a_photo_of_the_global_size_is_passed_through_the_low_level_network_once
 def test_a_panorama_keeps_a_short_side_that_things_can_be_seen_on(
     colorizer, monkeypatch, shape, size, seen_as
 ) -> None:
-    seen = []
-    low_level = colorizer.model.low_level
-    monkeypatch.setattr(
-        colorizer.model, "low_level", lambda L: (seen.append(L.shape[2:]), low_level(L))[1]
-    )
+    seen = seen_by_the_low_level_network(colorizer, monkeypatch)
     colorizer.predict(FloatL(np.full(shape, 50, np.float32)), size=size)
     assert seen_as in seen
 
@@ -117,13 +118,9 @@ def test_a_photo_about_as_large_as_its_rescale_is_seen_once_by_a_network_that_av
     averaging = Colorizer.load("lifelike", device="cpu")
     # Or a photo in tiles would have other global features than the same one in one pass.
     assert averaging.model.spec.global_.pools_to <= SMALLEST_TILE
-    calls = []
-    low_level = averaging.model.low_level
-    monkeypatch.setattr(
-        averaging.model, "low_level", lambda L: (calls.append(L.shape[2:]), low_level(L))[1]
-    )
+    seen = seen_by_the_low_level_network(averaging, monkeypatch)
     averaging.predict(FloatL(np.full(shape, 50, np.float32)), size=size, tile=tile)
-    assert calls == passes
+    assert seen == passes
 
 
 def test_such_a_photo_has_the_global_features_of_itself() -> None:
@@ -215,14 +212,10 @@ def test_memory_that_never_suffices_is_said_never_hidden(colorizer, L, monkeypat
 
 
 def test_little_free_memory_means_tiles(colorizer, L, monkeypatch) -> None:
-    seen = []
-    low_level = colorizer.model.low_level
-    monkeypatch.setattr(
-        colorizer.model, "low_level", lambda L: (seen.append(L.size), low_level(L))[1]
-    )
+    seen = seen_by_the_low_level_network(colorizer, monkeypatch)
     monkeypatch.setattr(colorcli.colorizer, "available_memory", lambda: 4 * 320 * 300**2)
     colorizer.predict(FloatL(L), size="full")
-    assert max(seen) < L.size
+    assert max(map(prod, seen)) < L.size
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

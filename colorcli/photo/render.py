@@ -16,8 +16,8 @@ from colorcli.processor import usable_cores
 FEW = 1 << 20
 """Pixels up to which threads take longer than they save."""
 
-BLOCK = 65536
-"""Pixels that a thread converts at once; alone it would be faster with fewer."""
+BLOCK_OF_SEVERAL = 65536
+"""Pixels that each of several threads converts at once; one alone is faster with `lab.BLOCK`."""
 
 
 class AbRows(Protocol):
@@ -59,7 +59,7 @@ def render(photo: Photo, ab: AbRows, *, bgr: bool = False) -> Array:
         with ThreadPoolExecutor(workers) as pool:
             for start, stop in strips:
                 strip = ab.rows(start, stop)
-                pending.append(pool.submit(colour, start, stop, strip, BLOCK))
+                pending.append(pool.submit(colour, start, stop, strip, BLOCK_OF_SEVERAL))
                 if len(pending) > workers:
                     pending.popleft().result()
             for last in pending:
