@@ -60,13 +60,14 @@ class Execution:
         Raises:
             ModelError: the file is no graph that can be run, or not the one that the model states.
             DeviceError: CUDA did not load.
+            ImportError: onnxruntime is not installed whole.
         """
         try:
             if self.cuda is None:
                 return self._cached(path, sha256)
             _check(path, sha256)
             session = self._open(path)
-        except ModelError:
+        except (ModelError, ImportError):  # of onnxruntime itself: no fault of the graph
             raise
         except Exception as error:  # onnxruntime's own exceptions share no base class
             line = str(error).strip().split("\n", 1)[0][:200]

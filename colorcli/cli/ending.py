@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -19,6 +20,11 @@ _EXTRAS = {
     "onnx": "train",
     "onnxscript": "train",
     "torch": "train",
+}
+
+# Servers and slim containers lack what OpenCV's windows would need, though we open none.
+_LIBRARIES_OF = {
+    "cv2": "apt install libgl1 libglib2.0-0, or: pip install opencv-python-headless",
 }
 
 
@@ -71,6 +77,13 @@ def _end_with(error: Exception, arguments: Sequence[str] | None) -> int:
             f"pip install 'colorize-cli[{extra}]'",
         )
         return 2
+    library = re.match(r"(\S+): cannot open shared object file", str(error))
+    if library and isinstance(error, ImportError):
+        messages.error(
+            f"the system lacks {library[1]}, which {error.name or 'a package'} needs",
+            _LIBRARIES_OF.get(error.name or "", "install it with the system's package manager"),
+        )
+        return 1
     messages.error(
         " ".join(f"unforeseen {type(error).__name__}: {error}".split()),
         "COLORIZE_DEBUG=1 shows the traceback; please report it",

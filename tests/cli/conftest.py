@@ -18,7 +18,8 @@ import colorcli.errors
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
-_PACKAGES = Path(colorcli.errors.__file__).parent.parent
+PACKAGES = Path(colorcli.errors.__file__).parent.parent
+"""Where `colorcli` lies: the processes of the tests run in other folders."""
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def start(tmp_path: Path, model_folder: Path) -> Start:
         return subprocess.Popen(
             [sys.executable, "-m", "colorcli", *map(str, arguments), *chosen],
             cwd=options.pop("cwd", tmp_path),
-            env={**os.environ, "PYTHONPATH": str(_PACKAGES), **(env or {})},
+            env={**os.environ, "PYTHONPATH": str(PACKAGES), **(env or {})},
             stdin=options.pop("stdin", subprocess.PIPE),
             stdout=options.pop("stdout", subprocess.PIPE),
             stderr=options.pop("stderr", subprocess.PIPE),

@@ -1,11 +1,14 @@
-"""A command whose extra is not installed says which one to install."""
+"""What is not installed is named, with the command that installs it."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
+
+from .conftest import PACKAGES, said
 
 
 @pytest.mark.parametrize(
@@ -29,3 +32,26 @@ def test_a_missing_extra_is_one_line_and_the_command_that_mends_it(
     assert done.returncode == 2
     assert f"pip install 'colorize-cli[{extra}]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("package", "library", "mend"),
+    [
+        ("cv2", "libGL.so.1", "apt install libgl1"),
+        ("onnxruntime", "libstdc++.so.6", "package manager"),
+    ],
+)
+def test_a_library_that_a_slim_system_lacks_is_one_line_and_its_mend(
+    package, library, mend, photos, run, tmp_path
+) -> None:
+    broken = tmp_path / "packages"
+    broken.mkdir()
+    message = f"{library}: cannot open shared object file: No such file or directory"
+    (broken / f"{package}.py").write_text(f"raise ImportError({message!r}, name={package!r})")
+    paths = os.pathsep.join([str(broken), str(PACKAGES)])
+    done = run(photos / "camera.jpg", "-o", "out.png", env={"PYTHONPATH": paths})
+    assert done.returncode == 1
+    assert said(done)[0] == f"error: the system lacks {library}, which {package} needs"
+    assert mend in said(done)[1]
+    assert len(said(done)) == 2
+    assert not (tmp_path / "out.png").exists()
