@@ -6,46 +6,74 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from colorcli.guided import linear_in_L
+
 
 class AbMap:
     """ab of a photo, kept as small as it was predicted.
 
-    Rows are interpolated when asked for, so a scan of any size never needs a float copy of its
+    Rows are made when asked for, from the photo's own L: between edges as smooth as interpolation
+    would be, and along edges as sharp as L. A scan of any size never needs a float copy of its
     colours, and any strip equals the same rows of the whole to the last bit.
 
     Args:
         grid: float32 `(h, w, 2)`, ab in CIELAB units.
+        L: float32 `(h, w)` in [0, 100], the mean of each cell; see `guided.cell_means`.
         extent: `(height, width)` in pixels of the photo that the grid spreads over; beyond the
             photo's own where it was padded.
         shape: `(H, W)` of the photo, at most `extent`.
     """
 
     def __init__(
-        self, grid: NDArray[np.float32], *, extent: tuple[int, int], shape: tuple[int, int]
+        self,
+        grid: NDArray[np.float32],
+        L: NDArray[np.float32],
+        *,
+        extent: tuple[int, int],
+        shape: tuple[int, int],
     ) -> None:
         self.grid = grid
+        self._slopes, self._offsets = linear_in_L(grid, L)
         self.extent = extent
         self.shape = shape
 
-    def rows(self, start: int, stop: int) -> NDArray[np.float32]:
-        """ab of the rows `start` to `stop`, interpolated linearly: float32 `(stop - start, W, 2)`.
+    def rows(self, start: int, L: NDArray[np.float32]) -> NDArray[np.float32]:
+        """ab of some rows. It may be asked for by several threads at once.
+
+        Args:
+            start: the first row.
+            L: float32 `(n, W)`, what the photo has there.
+
+        Returns:
+            float32 `(n, W, 2)`.
+        """
+        ab = self._interpolated(self._slopes, start, start + len(L))
+        # Both channels at once: NumPy is slow on a last axis of two.
+        ab *= cv2.merge([L, L]).reshape(ab.shape)
+        ab += self._interpolated(self._offsets, start, start + len(L))
+        return ab
+
+    def whole(self, L: NDArray[np.float32]) -> NDArray[np.float32]:
+        """ab of the whole photo, given its L `(H, W)`: float32 `(H, W, 2)`."""
+        return self.rows(0, L)
+
+    def _interpolated(
+        self, grid: NDArray[np.float32], start: int, stop: int
+    ) -> NDArray[np.float32]:
+        """Rows of a grid, interpolated linearly: float32 `(stop - start, W, 2)`.
 
         Cell centres lie at the centres of the pixels they cover, so colours do not shift.
         """
-        height = self.grid.shape[0]
+        height = grid.shape[0]
         y = (np.arange(start, stop, dtype=np.float64) + 0.5) * (height / self.extent[0]) - 0.5
         y = y.clip(0, height - 1)
         above = y.astype(np.intp)
         below = np.minimum(above + 1, height - 1)
         share = (y - above).astype(np.float32)[:, None, None]
         # In the form a + f·(b - a) equal neighbours give exactly themselves.
-        top = self.grid[above]
-        coarse = top + share * (self.grid[below] - top)
+        top = grid[above]
+        coarse = top + share * (grid[below] - top)
         wide = cv2.resize(
             coarse, (self.extent[1], stop - start), interpolation=cv2.INTER_LINEAR
         ).reshape(stop - start, self.extent[1], 2)
         return np.ascontiguousarray(wide[:, : self.shape[1]], dtype=np.float32)
-
-    def whole(self) -> NDArray[np.float32]:
-        """ab of the whole photo: float32 `(H, W, 2)`."""
-        return self.rows(0, self.shape[0])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from colorcli.abmap import AbMap
 from colorcli.errors import ModelError, PhotoError, UsageError
+from colorcli.guided import cell_means
 from colorcli.memory import available_memory
 from colorcli.model import Features, Model
 from colorcli.photo import Photo, render
@@ -137,7 +138,7 @@ class Colorizer:
         self, L: NDArray[np.float32], *, size: Size = "auto", vividness: float = 1.0
     ) -> NDArray[np.float32]:
         """ab for L given as a float array: `(H, W)` in [0, 100] → float32 `(H, W, 2)`."""
-        return self.predict(FloatL(L), size=size, vividness=vividness).whole()
+        return self.predict(FloatL(L), size=size, vividness=vividness).whole(L)
 
     def predict(
         self,
@@ -190,7 +191,7 @@ class Colorizer:
         side = tile
         while True:
             try:
-                grid = self._grid(
+                grid, means = self._grid(
                     photo, seen, (padded[0], padded[1]), side, vividness, global_features
                 )
             except MemoryError:
@@ -202,7 +203,7 @@ class Colorizer:
             raise ModelError(
                 f"{self.model.spec.folder}: the model gives numbers that are no colours"
             )
-        return AbMap(grid, extent=extent, shape=photo.shape)
+        return AbMap(grid, means, extent=extent, shape=photo.shape)
 
     def _grid(
         self,
@@ -212,8 +213,8 @@ class Colorizer:
         tile: int | None,
         vividness: float,
         global_features: NDArray[np.float32] | None,
-    ) -> NDArray[np.float32]:
-        """ab `(h, w, 2)` on the whole grid, from one pass or from tiles."""
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """ab `(h, w, 2)` on the whole grid, from one pass or from tiles, and L `(h, w)` there."""
         stride = self.model.spec.stride
         side = self.model.global_size
         area = (tile or 0) ** 2 or self._affordable_area()
@@ -230,20 +231,25 @@ class Colorizer:
                 view = photo.L_at(side, side)[None, None]
                 global_features = self.model.global_features(view)
         if features is not None:
-            return self._ab(features, global_features, vividness, padded)
+            ab = self._ab(features, global_features, vividness, padded)
+            return ab, cell_means(L[0, 0], stride)
         grid = np.empty((padded[0] // stride, padded[1] // stride, 2), np.float32)
+        means = np.empty(grid.shape[:2], np.float32)
         halo = self.model.spec.halo
         for (top, bottom), (left, right) in _tiles(padded, area, halo, self.model.spec.multiple):
             rows = max(0, top - halo), min(padded[0], bottom + halo)
             columns = max(0, left - halo), min(padded[1], right + halo)
-            features = self.model.low_level(_window(seen, rows, columns))
+            L = _window(seen, rows, columns)
+            features = self.model.low_level(L)
             window = (rows[1] - rows[0], columns[1] - columns[0])
             ab = self._ab(features, global_features, vividness, window)
-            grid[top // stride : bottom // stride, left // stride : right // stride] = ab[
+            cells = np.s_[top // stride : bottom // stride, left // stride : right // stride]
+            inner = np.s_[
                 (top - rows[0]) // stride : (bottom - rows[0]) // stride,
                 (left - columns[0]) // stride : (right - columns[0]) // stride,
             ]
-        return grid
+            grid[cells], means[cells] = ab[inner], cell_means(L[0, 0], stride)[inner]
+        return grid, means
 
     def _ab(
         self,

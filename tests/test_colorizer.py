@@ -59,6 +59,7 @@ def test_tiled_equals_whole(colorizer, L, tile) -> None:
     whole = colorizer.predict(FloatL(L), size="full", tile=4096)
     tiled = colorizer.predict(FloatL(L), size="full", tile=tile)
     np.testing.assert_allclose(tiled.grid, whole.grid, atol=1e-4)
+    np.testing.assert_allclose(tiled.whole(L), whole.whole(L), atol=1e-3)
 
 
 def test_tiling_really_shows_the_network_small_pieces_only(colorizer, L, monkeypatch) -> None:
@@ -140,8 +141,9 @@ def test_such_a_photo_has_the_global_features_of_itself() -> None:
 def test_padding_changes_nothing_far_from_it(colorizer, L) -> None:
     """A photo one row short of a multiple of 8 has the colours of the whole one."""
     features = colorizer.model.global_features(FloatL(L).L_at(224, 224)[None, None])
-    full = colorizer.predict(FloatL(L), size="full", global_features=features).whole()
-    short = colorizer.predict(FloatL(L[:-1]), size="full", global_features=features).whole()
+    full = colorizer.predict(FloatL(L), size="full", global_features=features).whole(L)
+    cut = L[:-1]
+    short = colorizer.predict(FloatL(cut), size="full", global_features=features).whole(cut)
     np.testing.assert_allclose(short[:400], full[:400], atol=1e-3)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from typing import Protocol
 
 import numpy as np
@@ -21,10 +21,10 @@ BLOCK_OF_SEVERAL = 65536
 
 
 class AbRows(Protocol):
-    """Colours of a photo, made for the rows asked for."""
+    """Colours of a photo, made for the rows asked for, by several threads at once."""
 
-    def rows(self, start: int, stop: int) -> npt.NDArray[np.float32]:
-        """The ab of rows `start` to `stop`: float32 (stop - start, W, 2), in CIELAB units."""
+    def rows(self, start: int, L: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The ab of the rows from `start` whose L is (n, W): float32 (n, W, 2), CIELAB units."""
         ...
 
 
@@ -43,27 +43,19 @@ def render(photo: Photo, ab: AbRows, *, bgr: bool = False) -> Array:
     height, width = photo.shape
     pixels = np.empty((height, width, 3 if photo.alpha is None else 4), dtype)
 
-    def colour(start: int, stop: int, strip: npt.NDArray[np.float32], block: int) -> None:
-        L = photo.L(slice(start, stop))
-        pixels[start:stop, :, :3] = lab.lab_to_rgb(L, strip, dtype, bgr=bgr, block=block)
+    def colour(start: int, block: int) -> None:
+        strip = slice(start, min(start + STRIP, height))
+        L = photo.L(strip)
+        pixels[strip, :, :3] = lab.lab_to_rgb(L, ab.rows(start, L), dtype, bgr=bgr, block=block)
 
-    # NumPy and OpenCV let go of the interpreter, so threads help; a bounded queue of strips keeps
-    # the float copies few. The colours themselves are asked for here, in order.
-    strips = [(start, min(start + STRIP, height)) for start in range(0, height, STRIP)]
+    starts = range(0, height, STRIP)
     if height * width <= FEW:
-        for start, stop in strips:
-            colour(start, stop, ab.rows(start, stop), lab.BLOCK)
+        for start in starts:
+            colour(start, lab.BLOCK)
     else:
-        workers = min(4, usable_cores())
-        pending: deque[Future[None]] = deque()
-        with ThreadPoolExecutor(workers) as pool:
-            for start, stop in strips:
-                strip = ab.rows(start, stop)
-                pending.append(pool.submit(colour, start, stop, strip, BLOCK_OF_SEVERAL))
-                if len(pending) > workers:
-                    pending.popleft().result()
-            for last in pending:
-                last.result()
+        # NumPy and OpenCV let go of the interpreter, so threads help.
+        with ThreadPoolExecutor(min(4, usable_cores())) as pool:
+            list(pool.map(colour, starts, repeat(BLOCK_OF_SEVERAL)))
     if photo.alpha is not None:
         pixels[..., 3] = photo.alpha
     return pixels

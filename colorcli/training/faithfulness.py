@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from colorcli.abmap import AbMap
+from colorcli.guided import cell_means
 from colorcli.lab import lab_to_rgb
 from colorcli.metrics import psnr
 from colorcli.model import Model
@@ -58,8 +59,9 @@ def _mean_psnr(batches: list[NDArray[np.float32]], probe: Probe) -> float:
     true = to_ab(probe.validation).permute(0, 2, 3, 1).numpy()
     values = []
     for index in range(len(L)):
-        shape = L[index].shape
-        ab = AbMap(np.ascontiguousarray(abs_[index]), extent=shape, shape=shape).whole()
+        shape, grid = L[index].shape, np.ascontiguousarray(abs_[index])
+        means = cell_means(L[index], shape[0] // grid.shape[0])
+        ab = AbMap(grid, means, extent=shape, shape=shape).whole(L[index])
         truth = lab_to_rgb(L[index], np.ascontiguousarray(true[index]))
         values.append(psnr(truth, lab_to_rgb(L[index], ab)))
     return float(np.mean(values))

@@ -10,8 +10,6 @@ import numpy as np
 from PIL import Image, ImageCms
 from skimage import data
 
-from colorcli.photo import Photo
-
 XMP = (
     b'<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
     b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -24,17 +22,13 @@ XMP = (
 class Tint:
     """One colour everywhere: an `AbRows`."""
 
-    def __init__(self, photo: Photo, a: float = 12, b: float = 20) -> None:
-        self.width, self.ab = photo.shape[1], (a, b)
+    def __init__(self, a: float = 12, b: float = 20) -> None:
+        self.ab = (a, b)
 
-    def rows(self, start: int, stop: int) -> np.ndarray:
-        colours = np.empty((stop - start, self.width, 2), np.float32)
+    def rows(self, start: int, L: np.ndarray) -> np.ndarray:  # noqa: ARG002
+        colours = np.empty((*L.shape, 2), np.float32)
         colours[:] = self.ab
         return colours
-
-
-def none(photo: Photo) -> Tint:
-    return Tint(photo, 0, 0)
 
 
 def camera(height: int = 120, width: int = 97) -> np.ndarray:

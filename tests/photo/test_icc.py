@@ -165,7 +165,7 @@ def test_a_tagged_photo_is_written_as_tagged_srgb() -> None:
     ):
         photo = read_photo(samples.saved(GRAY, "TIFF", icc_profile=data_ or b""))
         for family in ("jpeg", "png", "tiff", "webp", "avif"):
-            file = encode_photo(photo, samples.Tint(photo), format=family)
+            file = encode_photo(photo, samples.Tint(), format=family)
             assert read_photo(file).metadata.icc == expected
 
 

@@ -87,17 +87,18 @@ def test_growing_stays_between_the_neighbours(
     assert grown.max() <= photo.L().max() + 1e-3
 
 
-def test_rendering_asks_for_rows_once_each_in_order() -> None:
+def test_rendering_asks_for_rows_once_each_with_their_L() -> None:
     photo = Photo.from_array(np.dstack([samples.camera(300, 50)] * 2))
 
     class Watched(samples.Tint):
         asked: list[tuple[int, int]] = []  # noqa: RUF012
 
-        def rows(self, start: int, stop: int) -> np.ndarray:
-            self.asked.append((start, stop))
-            return super().rows(start, stop)
+        def rows(self, start: int, L: np.ndarray) -> np.ndarray:
+            self.asked.append((start, start + len(L)))
+            assert (photo.L(slice(*self.asked[-1])) == L).all()
+            return super().rows(start, L)
 
-    ab = Watched(photo)
+    ab = Watched()
     pixels = render(photo, ab)
     assert ab.asked == [(0, 128), (128, 256), (256, 300)]
     assert (pixels[..., 3] == photo.alpha).all()
@@ -110,8 +111,8 @@ def test_rendering_asks_for_rows_once_each_in_order() -> None:
 def test_one_thread_or_several_render_the_same(height: int, depth: int) -> None:
     gray = np.tile(samples.camera(100, 100), (height // 100, 10))
     photo = Photo.from_array(gray if depth == 8 else gray.astype(np.uint16) * 257)
-    ab = samples.Tint(photo)
-    at_once = lab.lab_to_rgb(photo.L(), ab.rows(0, height), photo.gray.dtype.type)
+    ab = samples.Tint()
+    at_once = lab.lab_to_rgb(photo.L(), ab.rows(0, photo.L()), photo.gray.dtype.type)
     assert (render(photo, ab) == at_once).all()
 
 

@@ -29,7 +29,7 @@ def jpeg_with_comment(comment: bytes = COMMENT) -> bytes:
 
 def written(photo: Photo, family: str) -> tuple[bytes, list[str]]:
     said: list[str] = []
-    return encode_photo(photo, Tint(photo), format=family, warn=said.append), said
+    return encode_photo(photo, Tint(), format=family, warn=said.append), said
 
 
 def test_texts_of_a_png_go_on_into_a_png() -> None:

@@ -1,0 +1,64 @@
+"""ab along the edges of L: around each cell of the grid a linear function of L, by a guided filter.
+
+A network sees a photo small, and its ab is soft: upsampled as it is, a sky bleeds over a roof, and
+one cheek is redder than the other. Colours mostly change where lightness changes, so around each
+cell ab is fitted as slope · L + offset, and the photo's own L, at full resolution, says where the
+edge runs.
+
+Source: He, Sun and Tang, "Guided Image Filtering" (TPAMI 2013), equations 5, 6 and 8; the
+coefficients are upsampled instead of the result as in He and Sun, "Fast Guided Filter" (2015).
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+RADIUS = 4
+"""Cells on either side that the fit looks at."""
+
+EPSILON = 10.0
+"""Variance of L, in squared units of L, below which a slope is mostly held back."""
+
+
+def cell_means(L: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
+    """The mean L of each cell: float32 `(h · stride, w · stride)` → `(h, w)`.
+
+    A cell's mean has the same bits wherever it lies, so tiles and the whole agree.
+    """
+    total = sum(L[y::stride, x::stride] for y in range(stride) for x in range(stride))
+    return np.asarray(total * np.float32(1 / stride**2), np.float32)
+
+
+def linear_in_L(
+    ab: NDArray[np.float32], L: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Fit ab = slope · L + offset around each cell.
+
+    Args:
+        ab: float32 `(h, w, 2)`.
+        L: float32 `(h, w)` in [0, 100], of the same cells.
+
+    Returns:
+        slope and offset, float32 `(h, w, 2)` each. One colour everywhere gives slopes of zero.
+    """
+    mean_L = _mean(L)
+    variance = _mean(L * L) - mean_L * mean_L
+    slopes, offsets = np.empty_like(ab), np.empty_like(ab)
+    for channel in range(2):
+        values = np.ascontiguousarray(ab[..., channel])
+        mean = _mean(values)
+        covariance = _mean(L * values) - mean_L * mean
+        slope = np.asarray(covariance / (variance + EPSILON), np.float32)
+        # Each cell is in many windows; the mean of their fits has no seams.
+        slopes[..., channel] = _mean(slope)
+        offsets[..., channel] = _mean(mean - slope * mean_L)
+    return slopes, offsets
+
+
+def _mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of the window around each cell."""
+    side = 2 * RADIUS + 1
+    blurred = cv2.blur(values, (side, side), borderType=cv2.BORDER_REFLECT)
+    return np.asarray(blurred, np.float32).reshape(values.shape)
