@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from colorcli.closeups import close_ups
 from colorcli.collection import Item, decode_rgb, hashed_fraction
 from colorcli.errors import PhotoError, UsageError
 from colorcli.files import write_whole
@@ -100,17 +101,51 @@ def augment(
     Yields:
         Each photo once it is done, and what went wrong with it or None.
     """
+
+    def transforms(item: Item, rgb: Array) -> Iterator[Array]:
+        for number in range(1, factor):
+            lot = int(hashed_fraction(f"{number}:{item.key}", seed) * 2**53)
+            yield random_transform(rgb, np.random.default_rng(lot))
+
+    return _with_more(items, out, transforms, replace)
+
+
+def add_close_ups(
+    items: Sequence[Item], out: Path, *, replace: bool = False
+) -> Iterator[tuple[Item, str | None]]:
+    """Write each photo once, and of train photos the close-ups of their faces beside them.
+
+    `out` is a collection of its own, with files called as those of `augment`.
+
+    Args:
+        items: the photos.
+        out: a folder, made where it is missing.
+        replace: whether files already there are replaced.
+
+    Yields:
+        Each photo once it is done, and what went wrong with it or None.
+
+    Raises:
+        UsageError: scikit-image is not installed.
+    """
+    return _with_more(items, out, lambda _, rgb: close_ups(rgb), replace)
+
+
+def _with_more(
+    items: Sequence[Item],
+    out: Path,
+    make: Callable[[Item, Array], Iterator[Array]],
+    replace: bool,
+) -> Iterator[tuple[Item, str | None]]:
+    """Write each photo unchanged, and what is made of those of the train split, numbered."""
     for item, folder in _placed(items, out, by_split=True):
         try:
             data = item.read()
             rgb = decode_rgb(data)
             suffix = PurePosixPath(item.key).suffix.lower() or _suffix_of(data)
-            name = PurePosixPath(item.key).stem
+            name, ending = PurePosixPath(item.key).stem, _ending(item)
             write_whole(folder / f"{name}{suffix}", data, replace=replace)
-            for number in range(1, factor if item.split == "train" else 1):
-                lot = int(hashed_fraction(f"{number}:{item.key}", seed) * 2**53)
-                made = random_transform(rgb, np.random.default_rng(lot))
-                ending = _ending(item)
+            for number, made in enumerate(make(item, rgb) if item.split == "train" else (), 1):
                 path = folder / f"{name}.{number}{ending}"
                 write_whole(path, _encoded(made, ending), replace=replace)
         except PhotoError as error:

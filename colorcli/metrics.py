@@ -45,7 +45,7 @@ def scikit_image(module: str) -> ModuleType:
         return importlib.import_module(f"skimage.{module}")
     except ImportError as error:
         raise UsageError(
-            f"SSIM and CIEDE2000 need scikit-image, which cannot be imported: {error}",
+            f"this needs scikit-image, which cannot be imported: {error}",
             tip="pip install 'colorize-cli[evaluate]'",
         ) from error
 

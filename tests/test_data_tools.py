@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import tarfile
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from colorcli.cli.ending import run_command_line
+from colorcli.closeups import close_ups, find_faces
 from colorcli.collection import Item, Location, decode_rgb, open_collection
 from colorcli.curation import draw_split, gray_of, random_transform, shares_of
 from colorcli.errors import UsageError
@@ -193,6 +195,44 @@ def test_two_photos_never_write_one_file(
     assert status == 2
     assert "coffee.png" in err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_face_is_found_where_it_is(astronaut: np.ndarray) -> None:
+    (face,) = find_faces(astronaut)
+    rows, columns = face.inner
+    assert rows.start < 40 < rows.stop, "her nose, a third of the way down"
+    assert columns.start < 75 < columns.stop
+
+
+def test_what_has_not_the_colour_of_skin_is_no_face(astronaut: np.ndarray) -> None:
+    assert find_faces(np.ascontiguousarray(astronaut[..., ::-1])) == []
+    gray = gray_of(astronaut)
+    assert find_faces(np.dstack([gray] * 3)) == []
+
+
+def test_close_ups_are_faces_large_enough_to_train_on() -> None:
+    (small,) = close_ups(np.ascontiguousarray(skimage_data.astronaut()[::4, ::4]))
+    assert min(small.shape[:2]) == 256
+    large = list(close_ups(skimage_data.astronaut()))
+    assert len(large) == 3, "at several distances"
+    sides = [max(face.side for face in find_faces(picture)) / len(picture) for picture in large]
+    assert all(near > far for near, far in pairwise(sides))
+    for picture in (small, *large):
+        assert find_faces(picture)
+
+
+def test_faces_writes_close_ups_of_train_photos_beside_them(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert data(capsys, "faces", photos, "-o", out)[0] == 0
+    people = [name for name in files(out) if "people" in name]
+    assert people == [
+        "train/people/astronaut.1.jpg",
+        "train/people/astronaut.jpg",
+        "val/people/other.png",
+    ], "of photos to validate on there are no close-ups"
+    assert (out / "train" / "coffee.png").is_file()
 
 
 def test_gray_copies_have_the_lightness_of_their_photos(

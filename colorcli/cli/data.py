@@ -76,6 +76,25 @@ def augment(
 
 
 @data.command()
+def faces(
+    photos: _Photos,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")],
+    seed: Annotated[int, typer.Option(help="Of the split, where none is given.")] = 0,
+    force: _Force = False,
+) -> None:
+    """Write each photo, and close-ups of the faces of train photos beside them.
+
+    For portraits, which a collection of scenes and streets has few of: `colorize train` takes the
+    folder.
+    """
+    from colorcli.collection import open_collection
+    from colorcli.curation import add_close_ups
+
+    items = open_collection(photos, seed=seed)
+    _tell(len(items), add_close_ups(items, out, replace=force))
+
+
+@data.command()
 def gray(
     photos: _Photos,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path(
