@@ -38,10 +38,12 @@ model: $(VENV)/lite.stamp  ## train and export the shipped models: make model PH
 	$(call train,vivid,$(LAST) --objective mse-distribution)
 	$(call train,lifelike-mse,$(LITE) --size 128 --crop-min 0.25 --objective mse)
 	$(call train,lifelike-old,$(LITE) $(OLD) --size 192 --batch 40 --init runs/lifelike-mse --objective mse)
-	$(call train,lifelike,$(LITE) $(OLD) --size 192 --batch 40 --init runs/lifelike-old --objective distance --rebalance 0.9)
+	test -f runs/with-faces.stamp || { $(BIN)/colorize data faces $(PHOTOS) -o runs/with-faces --force && touch runs/with-faces.stamp; }
+	$(call train,lifelike-faces,$(LITE) $(OLD) --size 192 --batch 40 --init runs/lifelike-old --objective mse,runs/with-faces)
+	$(call train,lifelike,$(LITE) $(OLD) --size 192 --batch 40 --init runs/lifelike-faces --objective distance --rebalance 0.9,runs/with-faces)
 	$(call ship,fusion)
 	$(call ship,vivid)
-	$(call ship,lifelike,--default-size 256 --vividness 1.33 --blend runs/lifelike-old --share 0.5)
+	$(call ship,lifelike,--default-size 256 --vividness 1.4 --blend runs/lifelike-faces --share 0.75)
 	$(BIN)/colorize compare models/fusion models/vivid models/lifelike $(PHOTOS) -o runs/comparison --force
 
 # Most of the colours are learned on small views, which cost a third; the rest on larger ones.
@@ -53,10 +55,10 @@ LITE := --network fusion-lite --width 1 --batch 48
 # As old plates and films saw it.
 OLD := --crop-min 0.25 --degrade 0.4 --emulsion 0.25 --learning-rate 0.0005
 
-# Goes on where it was interrupted; a finished run is left as it is.
+# train NAME,OPTIONS[,PHOTOS]: goes on where it was interrupted; a finished run is left as it is.
 define train
 	resume="$$(test -f runs/$(1)/checkpoint.pt && echo --resume)"; \
-	$(BIN)/colorize train $(PHOTOS) --out runs/$(1) --width $(WIDTH) --hours $(HOURS) \
+	$(BIN)/colorize train $(or $(3),$(PHOTOS)) --out runs/$(1) --width $(WIDTH) --hours $(HOURS) \
 	    --epochs 100 --degrade 0.5 --crop-min 0.4 $(2) $$resume
 endef
 

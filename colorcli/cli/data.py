@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from colorcli.collection import Item
 
 data = typer.Typer(
-    help="Split, augment, gray and check collections of photos.",
+    help="Split, augment, gray and check collections of photos; cut out faces.",
     no_args_is_help=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
