@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from colorcli.guided import linear_in_L
 
+BLOCK = 32
+"""Rows made at once: few enough to stay in the cache, and not to ask the system for memory."""
+
 
 class AbMap:
     """ab of a photo, kept as small as it was predicted.
@@ -47,25 +50,30 @@ class AbMap:
         Returns:
             float32 `(n, W, 2)`.
         """
-        ab = self._interpolated(self._slopes, start, start + len(L))
-        # Both channels at once: NumPy is slow on a last axis of two.
-        ab *= cv2.merge([L, L]).reshape(ab.shape)
-        ab += self._interpolated(self._offsets, start, start + len(L))
-        return ab
+        wide = np.empty((len(L), self.extent[1], 2), np.float32)
+        spare = np.empty((min(len(L), BLOCK), self.extent[1], 2), np.float32)
+        for first in range(0, len(L), BLOCK):
+            some, lightness = wide[first : first + BLOCK], L[first : first + BLOCK]
+            offsets = spare[: len(some)]
+            self._interpolate(self._slopes, start + first, some)
+            self._interpolate(self._offsets, start + first, offsets)
+            ab = some[:, : self.shape[1]]
+            # Both channels at once: NumPy is slow on a last axis of two.
+            ab *= cv2.merge([lightness, lightness]).reshape(ab.shape)
+            some += offsets
+        return np.ascontiguousarray(wide[:, : self.shape[1]])
 
     def whole(self, L: NDArray[np.float32]) -> NDArray[np.float32]:
         """ab of the whole photo, given its L `(H, W)`: float32 `(H, W, 2)`."""
         return self.rows(0, L)
 
-    def _interpolated(
-        self, grid: NDArray[np.float32], start: int, stop: int
-    ) -> NDArray[np.float32]:
-        """Rows of a grid, interpolated linearly: float32 `(stop - start, W, 2)`.
+    def _interpolate(self, grid: NDArray[np.float32], start: int, out: NDArray[np.float32]) -> None:
+        """Rows of a grid from `start` on, interpolated linearly into `out` `(n, width, 2)`.
 
         Cell centres lie at the centres of the pixels they cover, so colours do not shift.
         """
         height = grid.shape[0]
-        y = (np.arange(start, stop, dtype=np.float64) + 0.5) * (height / self.extent[0]) - 0.5
+        y = (np.arange(start, start + len(out)) + 0.5) * (height / self.extent[0]) - 0.5
         y = y.clip(0, height - 1)
         above = y.astype(np.intp)
         below = np.minimum(above + 1, height - 1)
@@ -73,7 +81,4 @@ class AbMap:
         # In the form a + f·(b - a) equal neighbours give exactly themselves.
         top = grid[above]
         coarse = top + share * (grid[below] - top)
-        wide = cv2.resize(
-            coarse, (self.extent[1], stop - start), interpolation=cv2.INTER_LINEAR
-        ).reshape(stop - start, self.extent[1], 2)
-        return np.ascontiguousarray(wide[:, : self.shape[1]], dtype=np.float32)
+        cv2.resize(coarse, out.shape[1::-1], dst=out, interpolation=cv2.INTER_LINEAR)

@@ -41,19 +41,23 @@ def linear_in_L(
         L: float32 `(h, w)` in [0, 100], of the same cells.
 
     Returns:
-        slope and offset, float32 `(h, w, 2)` each. One colour everywhere gives slopes of zero.
+        Slopes and offsets, float32 `(h, w, 2)` each. One colour everywhere gives slopes of zero.
     """
     mean_L = _mean(L)
-    variance = _mean(L * L) - mean_L * mean_L
+    held_back = _mean(L * L)
+    held_back -= mean_L * mean_L
+    held_back += np.float32(EPSILON)
     slopes, offsets = np.empty_like(ab), np.empty_like(ab)
     for channel in range(2):
         values = np.ascontiguousarray(ab[..., channel])
-        mean = _mean(values)
-        covariance = _mean(L * values) - mean_L * mean
-        slope = np.asarray(covariance / (variance + EPSILON), np.float32)
+        offset = _mean(values)
+        slope = _mean(L * values)
+        slope -= mean_L * offset
+        slope /= held_back
+        offset -= slope * mean_L
         # Each cell is in many windows; the mean of their fits has no seams.
         slopes[..., channel] = _mean(slope)
-        offsets[..., channel] = _mean(mean - slope * mean_L)
+        offsets[..., channel] = _mean(offset)
     return slopes, offsets
 
 
