@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from colorcli.guided import linear_in_L
 
-BLOCK = 32
-"""Rows made at once: few enough to stay in the cache, and not to ask the system for memory."""
+BLOCK = 1 << 16
+"""Pixels made at once: few enough to stay in the cache, and not to ask the system for memory."""
 
 
 class AbMap:
@@ -36,7 +36,7 @@ class AbMap:
         shape: tuple[int, int],
     ) -> None:
         self.grid = grid
-        self._slopes, self._offsets = linear_in_L(grid, L)
+        self._fit = np.stack(linear_in_L(grid, L))
         self.extent = extent
         self.shape = shape
 
@@ -50,13 +50,17 @@ class AbMap:
         Returns:
             float32 `(n, W, 2)`.
         """
-        wide = np.empty((len(L), self.extent[1], 2), np.float32)
-        spare = np.empty((min(len(L), BLOCK), self.extent[1], 2), np.float32)
-        for first in range(0, len(L), BLOCK):
-            some, lightness = wide[first : first + BLOCK], L[first : first + BLOCK]
+        width = self.extent[1]
+        few = min(len(L), max(1, BLOCK // width))
+        wide = np.empty((len(L), width, 2), np.float32)
+        spare = np.empty((few, width, 2), np.float32)
+        for first in range(0, len(L), few):
+            some, lightness = wide[first : first + few], L[first : first + few]
             offsets = spare[: len(some)]
-            self._interpolate(self._slopes, start + first, some)
-            self._interpolate(self._offsets, start + first, offsets)
+            for coarse, fine in zip(
+                self._at(start + first, len(some)), (some, offsets), strict=True
+            ):
+                cv2.resize(coarse, (width, len(some)), dst=fine, interpolation=cv2.INTER_LINEAR)
             ab = some[:, : self.shape[1]]
             # Both channels at once: NumPy is slow on a last axis of two.
             ab *= cv2.merge([lightness, lightness]).reshape(ab.shape)
@@ -67,18 +71,21 @@ class AbMap:
         """ab of the whole photo, given its L `(H, W)`: float32 `(H, W, 2)`."""
         return self.rows(0, L)
 
-    def _interpolate(self, grid: NDArray[np.float32], start: int, out: NDArray[np.float32]) -> None:
-        """Rows of a grid from `start` on, interpolated linearly into `out` `(n, width, 2)`.
+    def _at(self, start: int, count: int) -> NDArray[np.float32]:
+        """Slopes and offsets at the height of rows, interpolated linearly: `(2, count, w, 2)`.
 
         Cell centres lie at the centres of the pixels they cover, so colours do not shift.
         """
-        height = grid.shape[0]
-        y = (np.arange(start, start + len(out)) + 0.5) * (height / self.extent[0]) - 0.5
+        height = self._fit.shape[1]
+        y = (np.arange(start, start + count) + 0.5) * (height / self.extent[0]) - 0.5
         y = y.clip(0, height - 1)
         above = y.astype(np.intp)
         below = np.minimum(above + 1, height - 1)
         share = (y - above).astype(np.float32)[:, None, None]
         # In the form a + f·(b - a) equal neighbours give exactly themselves.
-        top = grid[above]
-        coarse = top + share * (grid[below] - top)
-        cv2.resize(coarse, out.shape[1::-1], dst=out, interpolation=cv2.INTER_LINEAR)
+        top = self._fit[:, above]
+        coarse = self._fit[:, below]
+        coarse -= top
+        coarse *= share
+        coarse += top
+        return coarse
