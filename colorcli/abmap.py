@@ -36,7 +36,7 @@ class AbMap:
         shape: tuple[int, int],
     ) -> None:
         self.grid = grid
-        self._fit = np.stack(linear_in_L(grid, L))
+        self._fit = linear_in_L(grid, L)
         self.extent = extent
         self.shape = shape
 

@@ -31,9 +31,7 @@ def cell_means(L: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
     return np.asarray(total * np.float32(1 / stride**2), np.float32)
 
 
-def linear_in_L(
-    ab: NDArray[np.float32], L: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def linear_in_L(ab: NDArray[np.float32], L: NDArray[np.float32]) -> NDArray[np.float32]:
     """Fit ab = slope · L + offset around each cell.
 
     Args:
@@ -41,13 +39,13 @@ def linear_in_L(
         L: float32 `(h, w)` in [0, 100], of the same cells.
 
     Returns:
-        Slopes and offsets, float32 `(h, w, 2)` each. One colour everywhere gives slopes of zero.
+        Slopes and offsets, float32 `(2, h, w, 2)`. One colour everywhere gives slopes of zero.
     """
     mean_L = _mean(L)
     held_back = _mean(L * L)
     held_back -= mean_L * mean_L
     held_back += np.float32(EPSILON)
-    slopes, offsets = np.empty_like(ab), np.empty_like(ab)
+    fit = np.empty((2, *ab.shape), np.float32)
     for channel in range(2):
         values = np.ascontiguousarray(ab[..., channel])
         offset = _mean(values)
@@ -56,9 +54,8 @@ def linear_in_L(
         slope /= held_back
         offset -= slope * mean_L
         # Each cell is in many windows; the mean of their fits has no seams.
-        slopes[..., channel] = _mean(slope)
-        offsets[..., channel] = _mean(offset)
-    return slopes, offsets
+        fit[0, ..., channel], fit[1, ..., channel] = _mean(slope), _mean(offset)
+    return fit
 
 
 def _mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
