@@ -43,7 +43,7 @@ model: $(VENV)/lite.stamp  ## train and export the shipped models: make model PH
 	$(call train,lifelike,$(LITE) $(OLD) --size 192 --batch 40 --init runs/lifelike-faces --objective distance --rebalance 0.9,runs/with-faces)
 	$(call ship,fusion)
 	$(call ship,vivid)
-	$(call ship,lifelike,--default-size 256 --vividness 1.4 --blend runs/lifelike-faces --share 0.75)
+	$(call ship,lifelike,--default-size 256 --vividness 1.42 --blend runs/lifelike-faces --share 0.75)
 	$(BIN)/colorize compare models/fusion models/vivid models/lifelike $(PHOTOS) -o runs/comparison --force
 
 # Most of the colours are learned on small views, which cost a third; the rest on larger ones.
