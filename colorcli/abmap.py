@@ -25,6 +25,9 @@ class AbMap:
         extent: `(height, width)` in pixels of the photo that the grid spreads over; beyond the
             photo's own where it was padded.
         shape: `(H, W)` of the photo, at most `extent`.
+
+    Attributes:
+        grid: as it was given.
     """
 
     def __init__(

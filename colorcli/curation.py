@@ -18,6 +18,7 @@ from colorcli.collection import Item, decode_rgb, hashed_fraction
 from colorcli.errors import PhotoError, UsageError
 from colorcli.files import write_whole
 from colorcli.lab import L_from_gray, gray_from_rgb, lab_to_rgb
+from colorcli.metrics import scikit_image
 
 Array: TypeAlias = npt.NDArray[Any]
 SPLITS = ("train", "val", "test")
@@ -128,6 +129,7 @@ def add_close_ups(
     Raises:
         UsageError: scikit-image is not installed.
     """
+    scikit_image("feature")  # said before the first file is written
     return _with_more(items, out, lambda _, rgb: close_ups(rgb), replace)
 
 

@@ -17,10 +17,11 @@ from .conftest import PACKAGES, said
         (["train", "photos", "--out", "run"], "torch", "train"),
         (["export", "run", "-o", "model"], "torch", "train"),
         (["evaluate", "fusion", "photos"], "skimage", "evaluate"),
+        (["data", "faces", "photos", "-o", "faces"], "skimage", "evaluate"),
     ],
 )
 def test_a_missing_extra_is_one_line_and_the_command_that_mends_it(
-    arguments, missing, extra, tmp_path
+    arguments, missing, extra, tmp_path, photos
 ) -> None:
     program = (
         f"import sys; sys.modules[{missing!r}] = None\n"
@@ -32,6 +33,7 @@ def test_a_missing_extra_is_one_line_and_the_command_that_mends_it(
     assert done.returncode == 2
     assert f"pip install 'colorize-cli[{extra}]'" in done.stderr
     assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [photos.name], "nothing was written"
 
 
 @pytest.mark.parametrize(
