@@ -64,7 +64,7 @@ def train(
         str | None, typer.Option(help="`paper`: the paper's optimizer, batch and objective.")
     ] = None,
     optimizer: Annotated[
-        str | None, typer.Option(help="adamw, adam, rmsprop, adadelta or sgd.")
+        str | None, typer.Option(help="muon, adamw, adam, rmsprop, adadelta or sgd.")
     ] = None,
     learning_rate: Annotated[float | None, typer.Option(min=0.0, help="At its top.")] = None,
     weight_decay: Annotated[float | None, typer.Option(min=0.0, show_default="0.01")] = None,

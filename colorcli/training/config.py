@@ -24,9 +24,9 @@ class TrainConfig:
         objective: name of the objective.
         scene_weight: of the cross-entropy on the photos' labels, beside the objective; 0 is off,
             Iizuka et al. 2016 take 1/300.
-        optimizer: adamw, adam, rmsprop, adadelta or sgd.
+        optimizer: muon, adamw, adam, rmsprop, adadelta or sgd.
         learning_rate: at the top of the schedule.
-        weight_decay: decoupled, for adamw; L2 for the others.
+        weight_decay: decoupled, for muon and adamw; L2 for the others.
         batch: photos per step.
         epochs: passes over the training photos; the run ends here or at `hours`.
         hours: wall-clock hours of steps, or None. The schedule follows whichever is nearer.

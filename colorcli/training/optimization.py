@@ -11,11 +11,13 @@ from torch import nn, optim
 from torch.optim import Optimizer
 
 from colorcli.errors import UsageError
+from colorcli.training.muon import Muon
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "adadelta": optim.Adadelta,
     "adam": optim.Adam,
     "adamw": optim.AdamW,
+    "muon": Muon,
     # As in Keras, which the papers that name it use: PyTorch's own forgets ten times slower.
     "rmsprop": partial(optim.RMSprop, alpha=0.9, eps=1e-7),
     "sgd": partial(optim.SGD, momentum=0.9),

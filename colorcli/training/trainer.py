@@ -198,7 +198,7 @@ class Trainer:
         self.network.train()
         embedding = None if self._embeddings is None else self._embeddings[indices]
         inputs = training_inputs(self.network, L, embedding)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+        with self._mixed():
             result = self._forward(*inputs)
         output: Tensor = (result[0] if self._scenes else result).float()
         colour: Tensor = self.objective(output, lab[:, 1:])
@@ -208,9 +208,14 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
-        self.optimizer.step()
+        with self._mixed():
+            self.optimizer.step()
         self._update_average()
         return colour.detach(), output.detach(), lab[:, 1:]
+
+    def _mixed(self) -> torch.autocast:
+        """Matrix products in bfloat16, where the run computes in it."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
     @torch.no_grad()
     def _accuracy(self, output: Tensor, ab: Tensor) -> Tensor:

@@ -74,8 +74,16 @@ def test_a_run_leaves_its_log_plot_sheets_and_settings(trained: Callable[..., Ru
     assert TrainConfig.load(run.config_path) == replace(TINY, network="fusion")
 
 
-def test_an_interrupted_run_goes_on_as_if_never_interrupted(photos: Photos, tmp_path: Path) -> None:
-    settings: dict[str, Any] = {"network": "fusion", "degrade": 1.0, "dropout": 0.3}
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_an_interrupted_run_goes_on_as_if_never_interrupted(
+    photos: Photos, tmp_path: Path, optimizer: str
+) -> None:
+    settings: dict[str, Any] = {
+        "network": "fusion",
+        "degrade": 1.0,
+        "dropout": 0.3,
+        "optimizer": optimizer,
+    }
     whole = trainer(photos, tmp_path / "whole", **settings)
     assert whole.train()
     first = trainer(photos, tmp_path / "halves", **settings)

@@ -1,0 +1,80 @@
+"""Muon: steps of equal size in every direction that a kernel can move in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn, optim
+
+MOMENTUM = 0.95
+
+NEWTON_SCHULZ = ((3.4445, -4.7750, 2.0315),) * 5
+"""Coefficients of the quintic, once a step; they bring singular values near 1, not to it."""
+
+STEP = 0.4
+"""Root mean square of a kernel's step in learning rates; 1 does as well, Adam's is some 0.2."""
+
+
+class Muon(optim.AdamW):
+    """Muon on the kernels of convolutions, AdamW on everything else.
+
+    A kernel is the matrix `(outputs, inputs · height · width)`. Its step is the momentum of its
+    gradients, made orthogonal: as far in rare directions as in frequent ones (Jordan et al. 2024,
+    "Muon: an optimizer for hidden layers in neural networks"; the size of the step as in Liu et
+    al. 2025, "Muon is scalable for LLM training"). Kernels of one input (depthwise ones, and those
+    that read L) and those that give a and b are no such matrices: they are AdamW's, as are
+    fully connected layers, whose matrices are too large to be made orthogonal at every step.
+
+    Args:
+        groups: parameter groups as of `AdamW`.
+        lr: learning rate of both.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """One step of every parameter that has a gradient; the kernels' gradients are let go."""
+        for group in self.param_groups:
+            for kernel in filter(is_kernel, group["params"]):
+                if kernel.grad is None:
+                    continue
+                state = self.state[kernel]
+                if not state:
+                    # AdamW reads states back only if they count their steps.
+                    state["step"] = torch.zeros(())
+                    state["momentum"] = torch.zeros_like(kernel)
+                state["step"] += 1
+                momentum = state["momentum"]
+                momentum.lerp_(kernel.grad, 1 - MOMENTUM)
+                step = orthogonal(kernel.grad.lerp(momentum, MOMENTUM).flatten(1))
+                kernel.mul_(1 - group["lr"] * group["weight_decay"])
+                size = group["lr"] * STEP * max(step.shape) ** 0.5
+                kernel.sub_(step.view_as(kernel), alpha=size)
+                kernel.grad = None  # AdamW leaves alone what has none
+        return super().step(closure)
+
+
+def is_kernel(parameter: nn.Parameter) -> bool:
+    """Whether a parameter is the kernel of a convolution between two layers of many channels."""
+    return parameter.ndim == 4 and parameter.shape[0] > 2 and parameter.shape[1] > 1
+
+
+def orthogonal(matrix: Tensor) -> Tensor:
+    """The matrix with its singular values near 1 (0.7 to 1.2), by Newton and Schulz.
+
+    Products in bfloat16, where autocast makes them so, are exact enough.
+
+    Args:
+        matrix: `(r, c)`, of any size; zeros stay zeros.
+
+    Returns:
+        float32 `(r, c)`.
+    """
+    wide = matrix.shape[0] <= matrix.shape[1]
+    x = matrix if wide else matrix.T
+    x = x / (x.norm() + 1e-30)
+    for a, b, c in NEWTON_SCHULZ:
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    made: Tensor = x if wide else x.T
+    return made
