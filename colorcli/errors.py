@@ -3,6 +3,7 @@
 ColorizeError                 one line for stderr, and a tip with the next step
 ├── UsageError                the command was asked for something impossible     exit status 2
 ├── PhotoError                a photo cannot be read, coloured or written        exit status 1
+│   └── ExistsError           a file is there already, and stays as it is
 ├── ModelError                a model folder is missing, broken or too new       exit status 1
 └── DeviceError               the device asked for cannot be used                exit status 1
 
@@ -10,6 +11,8 @@ Library modules raise these and print nothing; `colorcli.cli` turns them into on
 """
 
 from __future__ import annotations
+
+import re
 
 
 class ColorizeError(Exception):
@@ -23,7 +26,8 @@ class ColorizeError(Exception):
     exit_status = 1
 
     def __init__(self, message: str, *, tip: str | None = None) -> None:
-        super().__init__(" ".join(message.split()))
+        # Of white space only line breaks: names may hold two spaces, or a Japanese one.
+        super().__init__(re.sub(r"\s*[\r\n]+\s*", " ", message).strip())
         self.tip = tip
 
 
@@ -35,6 +39,10 @@ class UsageError(ColorizeError):
 
 class PhotoError(ColorizeError):
     """A photo cannot be read, coloured or written. Other photos of a batch go on."""
+
+
+class ExistsError(PhotoError):
+    """A file that would be written is there already, and was not to be replaced."""
 
 
 class ModelError(ColorizeError):

@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from colorcli.errors import PhotoError
+from colorcli.errors import ExistsError, PhotoError
 
 if sys.platform != "win32":  # on Windows an open file cannot be deleted: that is lock enough
     import fcntl
@@ -44,7 +44,17 @@ _REASONS: dict[int, tuple[str, str | None]] = {
 }
 
 # File systems without hard links (FAT, exFAT, some network ones) answer link(2) with one of these.
-_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+# Android forbids links (EACCES), some FUSE file systems know none (EINVAL).
+_NO_LINKS = {
+    errno.EACCES,
+    errno.EINVAL,
+    errno.EPERM,
+    errno.ENOTSUP,
+    errno.EOPNOTSUPP,
+    errno.ENOSYS,
+    errno.EMLINK,
+    errno.EXDEV,
+}
 
 
 def write_whole(path: Path, data: bytes, *, replace: bool = False) -> None:
@@ -59,8 +69,8 @@ def write_whole(path: Path, data: bytes, *, replace: bool = False) -> None:
             what it points at stays. A replaced file's permissions are kept.
 
     Raises:
-        PhotoError: it cannot be written, or it is there already and `replace` is false. The
-            folder is as it was before.
+        PhotoError: it cannot be written. The folder is as it was before.
+        ExistsError: it is there already, and `replace` is false.
     """
     try:
         _make_folder(path.parent)
@@ -72,15 +82,15 @@ def write_whole(path: Path, data: bytes, *, replace: bool = False) -> None:
             _fill(file, data)
             if replace and sys.platform != "win32":
                 with contextlib.suppress(OSError):
-                    os.fchmod(file.fileno(), stat.S_IMODE(path.lstat().st_mode))
+                    mode = path.lstat().st_mode
+                    if stat.S_ISREG(mode):  # a link's own mode lets everybody do everything
+                        os.fchmod(file.fileno(), stat.S_IMODE(mode))
             if sys.platform == "win32":
                 file.close()  # an open file cannot be renamed there
             _give_name(temporary, path, replace=replace)
         _sync_folder(path.parent)
     except FileExistsError:
-        raise PhotoError(
-            f"{path}: exists already", tip="--force replaces it, --skip-existing leaves it"
-        ) from None
+        raise ExistsError(f"{path}: exists already", tip="--force replaces it") from None
     except OSError as error:
         raise unwritable(path, error) from error
 

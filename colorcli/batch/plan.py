@@ -21,6 +21,7 @@ from colorcli.batch.inputs import Found, find, found_alone, places_of
 from colorcli.batch.looks import is_folder, is_too_long
 from colorcli.batch.names import default_root, format_named, name_beside, name_for
 from colorcli.batch.refusals import (
+    collisions,
     refuse_collisions,
     refuse_leaving,
     refuse_replacing_inputs,
@@ -33,6 +34,11 @@ from colorcli.photo import FORMATS, coloured_suffix, suffix_of
 
 STREAM = Path("-")
 """Standard input as a source, standard output as a target."""
+
+OUTPUT_EXISTS = "the output exists already"
+
+_STANDARD_OUTPUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+"""Other names of it: links, which a file must never take the place of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,7 @@ def make_plan(
     format: str | None = None,  # noqa: A002
     force: bool = False,
     skip_existing: bool = False,
+    clashes_fail: bool = False,
 ) -> tuple[Job, ...]:
     """Plans a batch. Looks at names only: opens nothing, writes nothing.
 
@@ -80,6 +87,8 @@ def make_plan(
         format: the format to write; None: by the name of the output, else that of the input.
         force: existing outputs will be replaced.
         skip_existing: jobs whose output exists are left out.
+        clashes_fail: photos that would be written to one file fail, and the others are planned,
+            instead of a UsageError.
 
     Returns:
         The jobs in the order of `inputs`; those left out or impossible say why.
@@ -93,16 +102,39 @@ def make_plan(
     if "" in inputs or output == "":
         raise UsageError("an empty name stands for no file")
     chosen = None if format is None else format_named(format)
+    inputs = [_distinct(text) for text in inputs]
+    output = "-" if output in _STANDARD_OUTPUT else output and _distinct(output)
     if "-" in inputs:
         jobs = [_stream_job(inputs, output, chosen)]
     else:
         jobs = list(_jobs(inputs, output, chosen))
     jobs = [_settle_name(job) for job in _leave_out_own_outputs(jobs)]
-    writers = {job.source: job.target for job in jobs if job.is_work and job.target is not None}
+    if clashes_fail:
+        jobs = _fail_clashes(jobs, format_given=chosen is not None)
+    writers = _writers(jobs)
     refuse_collisions(writers, format_given=chosen is not None)
     refuse_replacing_inputs(writers)
     refuse_leaving({job.target.parent: job.root for job in jobs if job.target and job.root})
     return tuple(_settle_existing(jobs, force=force, skip_existing=skip_existing))
+
+
+def _distinct(text: str) -> str:
+    """`./-` and the like by its whole path: `Path` would take it for standard input."""
+    return text if text == "-" or Path(text) != STREAM else str(Path.cwd() / STREAM)
+
+
+def _writers(jobs: Sequence[Job]) -> dict[Path, Path]:
+    return {job.source: job.target for job in jobs if job.is_work and job.target is not None}
+
+
+def _fail_clashes(jobs: list[Job], *, format_given: bool) -> list[Job]:
+    clashes = collisions(_writers(jobs), format_given=format_given)
+    return [
+        replace(job, target=None, error=str(error), tip=error.tip)
+        if (error := clashes.get(job.source))
+        else job
+        for job in jobs
+    ]
 
 
 def _stream_job(inputs: Sequence[str], output: str | None, chosen: str | None) -> Job:
@@ -195,7 +227,7 @@ def _format_of_output(output: str, chosen: str | None) -> str | None:
 
 def _leave_out_own_outputs(jobs: list[Job]) -> list[Job]:
     """Leaves out `a.color.jpg` named beside `a.jpg`: `*.jpg`, given a second time."""
-    originals = {(job.source.parent, stem_of(job.source.name)) for job in jobs}
+    originals = {(job.source.parent, stem_of(job.source.name)) for job in jobs if not job.error}
     settled = []
     for job in jobs:
         name = job.source.name
@@ -227,6 +259,6 @@ def _settle_existing(jobs: list[Job], *, force: bool, skip_existing: bool) -> It
     done = {job.source for job in there} if skip_existing else set()
     for job in jobs:
         if job.source in done and job.is_work:
-            yield replace(job, skip="the output exists already")
+            yield replace(job, skip=OUTPUT_EXISTS)
         else:
             yield job

@@ -23,16 +23,41 @@ def refuse_collisions(writers: Mapping[Path, Path], *, format_given: bool = Fals
     Raises:
         UsageError: names both sources.
     """
+    for clash in collisions(writers, format_given=format_given).values():
+        raise clash
+
+
+def collisions(
+    writers: Mapping[Path, Path], *, format_given: bool = False
+) -> dict[Path, UsageError]:
+    """Each source that would write the target of another, and what is to be said of it.
+
+    Args:
+        writers: as in `refuse_collisions`.
+        format_given: as in `refuse_collisions`.
+    """
     takers: dict[str, Path] = {}
+    folders: dict[Path, str] = {}
+    found: dict[Path, UsageError] = {}
     for source, target in writers.items():
         if target == _STANDARD or is_stream(target):
             continue
-        other = takers.setdefault(_key(target), source)
+        other = takers.setdefault(_key(target, folders), source)
         if other != source:
-            raise UsageError(
+            error = UsageError(
                 f"{other} and {source} would both be written to {target}",
                 tip=_way_out(other, source, format_given=format_given),
             )
+            found.setdefault(other, error)
+            found[source] = error
+    return found
+
+
+def writes(writers: Mapping[Path, Path], path: Path) -> bool:
+    """Whether one of the targets is `path`, by whatever name."""
+    folders: dict[Path, str] = {}
+    key = _key(path, folders)
+    return any(_key(target, folders) == key for target in writers.values() if target != _STANDARD)
 
 
 def fold(name: str) -> str:
@@ -54,9 +79,14 @@ def _way_out(one: Path, other: Path, *, format_given: bool) -> str:
     return "rename one of the two, or colour each alone with -o FILE"
 
 
-def _key(path: Path) -> str:
+def _key(path: Path, folders: dict[Path, str]) -> str:
+    """The same for all names of one file; `folders` keeps what the folders are really called."""
+    folder = folders.get(path.parent)
+    if folder is None:
+        # Through links: two folders of the output may be one.
+        folder = folders[path.parent] = os.path.realpath(path.parent)
     # Names that differ in case or in Unicode form alone are one file on macOS, Windows, exFAT.
-    return fold(os.path.abspath(path))  # noqa: PTH100
+    return fold(os.path.join(folder, path.name))  # noqa: PTH118
 
 
 def refuse_replacing_inputs(writers: Mapping[Path, Path]) -> None:

@@ -11,15 +11,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from colorcli.batch.outcome import Outcome
-from colorcli.batch.plan import STREAM, Job
+from colorcli.batch.plan import OUTPUT_EXISTS, STREAM, Job
 from colorcli.batch.refusals import stays_inside
-from colorcli.errors import ColorizeError, PhotoError, UsageError
+from colorcli.errors import ColorizeError, ExistsError, PhotoError, UsageError
 from colorcli.files import write_whole
 from colorcli.photo import FORMATS, Limits, Photo, encode_photo, read_photo
 
 if TYPE_CHECKING:
     from colorcli.abmap import AbMap
     from colorcli.colorizer import Colorizer
+
+
+_PIECE = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class Settings:
         quality: of lossy formats, 1 to 100.
         mark: whether metadata says that the colours are predicted.
         replace: whether existing outputs are replaced.
+        skip_existing: whether a photo whose output exists is left out, rather than failed; also
+            where it has been written since the plan was made.
         limits: on the photos read.
     """
 
@@ -42,6 +47,7 @@ class Settings:
     quality: int = 95
     mark: bool = True
     replace: bool = False
+    skip_existing: bool = False
     limits: Limits = field(default_factory=Limits)
 
 
@@ -56,6 +62,7 @@ class Work:
     seconds: float = 0.0
     warnings: list[str] = field(default_factory=list)
     failure: ColorizeError | None = None
+    skip: str | None = None
     trace: str | None = None
 
     @property
@@ -70,8 +77,8 @@ class Work:
         return Outcome(
             source=self.job.source,
             target=self.job.target,
-            status="done" if failure is None else "failed",
-            reason=None if failure is None else self._reason(str(failure)),
+            status="failed" if failure else "skipped" if self.skip else "done",
+            reason=self.skip if failure is None else self._reason(str(failure)),
             tip=None if failure is None else failure.tip,
             seconds=self.seconds,
             width=width,
@@ -157,7 +164,12 @@ def save(work: Work, model: str, settings: Settings) -> Outcome:
         else:
             if job.root is not None and not stays_inside(target.parent, job.root):
                 raise PhotoError(f"{target}: leads outside the output folder {job.root}")
-            write_whole(target, data, replace=settings.replace)
+            try:
+                write_whole(target, data, replace=settings.replace)
+            except ExistsError:
+                if not settings.skip_existing:
+                    raise
+                work.skip = OUTPUT_EXISTS
     work.photo = work.ab = None
     return work.outcome()
 
@@ -165,12 +177,15 @@ def save(work: Work, model: str, settings: Settings) -> Outcome:
 def _read_standard_input(limits: Limits) -> bytes:
     if sys.stdin is None:
         raise PhotoError("standard input: it is closed")
-    data = sys.stdin.buffer.read(limits.bytes + 1)
+    data = bytearray()
+    # In pieces: to read at most so much, Python clears as much memory first.
+    while piece := sys.stdin.buffer.read(min(_PIECE, limits.bytes + 1 - len(data))):
+        data += piece
     if len(data) > limits.bytes:
         raise PhotoError(
             f"standard input: more than {limits.bytes} bytes", tip="--max-bytes raises the limit"
         )
-    return data
+    return bytes(data)
 
 
 def _write_standard_output(data: bytes) -> None:

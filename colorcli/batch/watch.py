@@ -42,6 +42,7 @@ class Watch:
         self._force = force
         self._last: dict[Path, _Signature] = {}
         self._taken: dict[Path, _Signature] = {}
+        self._clashing: set[Path] = set()
 
     def look(self) -> list[Job]:
         """The photos that are complete since the last look, in sorted order."""
@@ -52,6 +53,11 @@ class Watch:
                 signature = _signature(entry.path)
                 if signature is not None:
                     now[entry.path] = signature
+        if self._last.keys() - now.keys():
+            # What was removed may have been what others clashed with.
+            for path in self._clashing:
+                self._taken.pop(path, None)
+            self._clashing.clear()
         ready = [
             path
             for path, signature in now.items()
@@ -74,23 +80,28 @@ class Watch:
                 format=self._format,
                 force=self._force,
                 skip_existing=not self._force,
+                clashes_fail=True,
             )
-        except UsageError as error:  # a clash that came with the new photos is theirs alone
+        except UsageError as error:  # a link that leads out of the output folder, say
             return [Job(path, None, error=str(error), tip=error.tip) for path in sorted(ready)]
-        return [job for job in plan if job.is_work and job.source in ready]
+        self._clashing |= {job.source for job in plan if job.error}
+        return [job for job in plan if job.source in ready and job.skip is None]
 
 
 def check_watch(inputs: list[str], output: str | None) -> Path:
     """The folder to watch.
 
     Raises:
-        UsageError: the inputs are not one folder, or the output is no folder.
+        UsageError: the inputs are not one folder, or the output is no other folder.
     """
     if len(inputs) != 1 or not is_folder(Path(inputs[0])):
         raise UsageError("--watch takes one folder that exists")
     if output == "-" or (output is not None and os.path.isfile(output)):  # noqa: PTH113
         raise UsageError(f"-o {output}: --watch needs an output folder")
-    return Path(inputs[0])
+    folder = Path(inputs[0])
+    if output is not None and is_folder(Path(output)) and folder.samefile(output):
+        raise UsageError(f"-o {output}: the output folder is the input folder")
+    return folder
 
 
 def _signature(path: Path) -> _Signature | None:

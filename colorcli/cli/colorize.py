@@ -179,6 +179,7 @@ def colorize(
         quality=quality,
         mark=not no_mark,
         replace=force,
+        skip_existing=skip_existing or (watch and not force),
         limits=Limits(
             pixels=amount_of(max_pixels, "--max-pixels") if max_pixels else usual.pixels,
             bytes=amount_of(max_bytes, "--max-bytes") if max_bytes else usual.bytes,

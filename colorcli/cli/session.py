@@ -20,6 +20,7 @@ from colorcli.batch.looks import NO_SUCH_FILE, is_folder, is_too_long
 from colorcli.batch.names import format_named
 from colorcli.batch.outcome import Report
 from colorcli.batch.plan import STREAM, Job, make_plan
+from colorcli.batch.refusals import writes
 from colorcli.batch.run import Batch
 from colorcli.batch.stages import Settings
 from colorcli.cli import COMMANDS, messages
@@ -72,6 +73,7 @@ class Session:
         """Colours the photos."""
         jobs = self._plan()
         self._check_streams(jobs)
+        self._check_report_apart(jobs)
         talk = Talk(self._wishes, self._engine, len(jobs), self._report)
         with self._heeding_signals():
             self._colour(jobs, talk)
@@ -122,8 +124,16 @@ class Session:
         if sys.stdout.isatty():
             raise UsageError("the photo would be written to the terminal", tip="-o FILE")
 
+    def _check_report_apart(self, jobs: Sequence[Job]) -> None:
+        report = self._wishes.report
+        targets = {job.source: job.target for job in jobs if job.target is not None}
+        if report is not None and writes(targets, report):
+            raise UsageError(f"--report {report}: a photo will be written there")
+
     def _colour(self, jobs: Sequence[Job], talk: Talk) -> None:
         self._batch = Batch(jobs, self._settings, self._engine)
+        if self._signal is not None:  # it came while a watch was looking
+            self._batch.stop()
         # Closed even if saying fails (the reader went away): the photo in writing is finished.
         with talk.progress(), closing(iter(self._batch)) as outcomes:
             for outcome in outcomes:
@@ -139,8 +149,12 @@ class Session:
             )
             text = json.dumps(values, indent=2) + "\n"
             try:
+                _check_report(self._wishes.report)  # something else may have come there since
                 write_whole(self._wishes.report, text.encode(), replace=True)
-            except PhotoError as error:  # the photos are done all the same: say how many
+            except (
+                PhotoError,
+                UsageError,
+            ) as error:  # the photos are done all the same: say how many
                 messages.error(str(error), error.tip)
                 status = 1
         talk.last()

@@ -90,6 +90,21 @@ def test_collisions_are_found_whatever_the_case_or_the_unicode_form() -> None:
         make_plan(["one/caf\u00e9.jpg", "two/cafe\u0301.jpg"], output="out/")
 
 
+@needs_links
+def test_collisions_are_found_through_links() -> None:
+    touch("album/one/p.png", "album/two/p.png", "out/two/x")
+    Path("out/one").symlink_to("two")
+    with pytest.raises(UsageError, match="would both be written to"):
+        make_plan(["album"], output="out", force=True)
+
+
+def test_an_original_that_is_missing_costs_no_other_photo() -> None:
+    touch("a.color.png")
+    missing, other = make_plan(["a.png", "a.color.png"], output="out")
+    assert missing.error
+    assert other.is_work
+
+
 def test_the_tip_of_a_collision_really_helps() -> None:
     touch("album/cam.jpg", "album/CAM.JPG", "other/cam.jpg")
     if len(list(Path("album").iterdir())) < 2:
@@ -156,6 +171,22 @@ def test_streams() -> None:
     for inputs, output in ((["-", "a.jpg"], None), (["-"], "out/"), (["a.jpg", "b.jpg"], "-")):
         with pytest.raises(UsageError):
             make_plan(inputs, output=output)
+
+
+def test_a_file_called_like_the_stream_is_reached_by_its_folder(here: Path) -> None:
+    touch("-", "a.png")
+    (job,) = make_plan(["./-"], output="out.png")
+    assert job.source == here / "-"
+    assert job.source != STREAM
+    (job,) = make_plan(["a.png"], output="./-", format="png", force=True)
+    assert job.target == here / "-"
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_standard_output_by_another_name_is_no_file(name: str) -> None:
+    touch("a.png")
+    (job,) = make_plan(["a.png"], output=name, force=True)
+    assert job.target == STREAM
 
 
 def test_an_empty_name_is_not_the_working_folder() -> None:

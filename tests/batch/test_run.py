@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -54,6 +55,17 @@ def test_outcomes_come_in_the_order_of_the_plan(
         )
     done = [outcome for outcome in outcomes if outcome.status == "done"]
     assert all(o.seconds > 0 and o.width and o.height for o in done)
+
+
+def test_an_output_that_came_after_the_plan_is_skipped_or_kept(album: Path, engine: Engine) -> None:
+    jobs = make_plan([str(album / "01.png")], output="one.png")
+    Path("one.png").write_bytes(b"somebody else's")
+    for skip_existing, expected in ((True, "skipped"), (False, "failed")):
+        settings = replace(SETTINGS, skip_existing=skip_existing)
+        (outcome,) = Batch(jobs, settings, engine)
+        assert outcome.status == expected
+        assert "exists already" in (outcome.reason or "")
+        assert Path("one.png").read_bytes() == b"somebody else's"
 
 
 def test_a_photo_that_vanishes_after_the_plan(album: Path, engine: Engine) -> None:

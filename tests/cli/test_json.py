@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Run
+from .conftest import Run, said
 from .schema import check
 
 
@@ -66,6 +66,14 @@ def test_the_report_says_what_to_try_again(run: Run, mixed: Path, tmp_path: Path
     assert process.returncode == 0
     report = json.loads((tmp_path / "report.json").read_text())
     assert (report["done"], report["retry"]) == (1, [])
+
+
+def test_a_report_never_takes_the_place_of_a_photo(run: Run, photos: Path, tmp_path: Path) -> None:
+    arguments = ("-o", "r.json", "--format", "png", "--report", "r.json")
+    result = run(photos / "camera.jpg", *arguments)
+    assert result.returncode == 2
+    assert said(result)[0].startswith("error: --report r.json: a photo will be written there")
+    assert not (tmp_path / "r.json").exists()
 
 
 def test_a_report_replaces_nothing_but_a_report(run: Run, photos: Path, tmp_path: Path) -> None:
