@@ -31,8 +31,8 @@ SUFFIX = ".tmp"
 _DAY = 24 * 60 * 60
 
 _REASONS: dict[int, tuple[str, str | None]] = {
-    errno.ENOSPC: ("the disk is full", "free some space, then run again with --skip-existing"),
-    errno.EDQUOT: ("the disk quota is used up", "free some space, then --skip-existing"),
+    errno.ENOSPC: ("the disk is full", "free some space, then run it again"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space, then run it again"),
     errno.EACCES: ("permission denied", "choose a folder you may write to with -o"),
     errno.EPERM: ("permission denied", "choose a folder you may write to with -o"),
     errno.EROFS: ("the folder is read-only", "choose a folder you may write to with -o"),

@@ -16,13 +16,11 @@ from colorcli.batch.refusals import stays_inside
 from colorcli.errors import ColorizeError, ExistsError, PhotoError, UsageError
 from colorcli.files import write_whole
 from colorcli.photo import FORMATS, Limits, Photo, encode_photo, read_photo
+from colorcli.photo.read import read_up_to
 
 if TYPE_CHECKING:
     from colorcli.abmap import AbMap
     from colorcli.colorizer import Colorizer
-
-
-_PIECE = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,15 +175,12 @@ def save(work: Work, model: str, settings: Settings) -> Outcome:
 def _read_standard_input(limits: Limits) -> bytes:
     if sys.stdin is None:
         raise PhotoError("standard input: it is closed")
-    data = bytearray()
-    # In pieces: to read at most so much, Python clears as much memory first.
-    while piece := sys.stdin.buffer.read(min(_PIECE, limits.bytes + 1 - len(data))):
-        data += piece
+    data = read_up_to(sys.stdin.buffer, limits.bytes)
     if len(data) > limits.bytes:
         raise PhotoError(
             f"standard input: more than {limits.bytes} bytes", tip="--max-bytes raises the limit"
         )
-    return bytes(data)
+    return data
 
 
 def _write_standard_output(data: bytes) -> None:

@@ -9,6 +9,8 @@ from colorcli.photo.boxes import walk
 from colorcli.photo.header import Header, MalformedError
 from colorcli.photo.image import Metadata
 
+# Pieces of items that are looked at: a picture of many tiles has thousands.
+_PIECES = 65536
 # EXIF orientation of a picture turned counter-clockwise by irot × 90°.
 _TURNED = (1, 8, 3, 6)
 
@@ -28,13 +30,13 @@ def inspect(data: bytes) -> Header:
     if meta is None:
         raise MalformedError("it has no size")
     kinds: dict[int, bytes] = {}
-    places: dict[int, bytes] = {}
+    places: tuple[int, int] | None = None
     turned, mirrored = None, None
     for name, start, stop in walk(data, meta[0] + 4, meta[1]):
         if name == b"iinf":
             kinds = _kinds(data, start, stop)
         elif name == b"iloc":
-            places = _contents(data, start, stop)
+            places = start, stop
         elif name == b"iprp":
             for inner, from_, to in walk(data, start, stop):
                 for property_, at, end in walk(data, from_, to) if inner == b"ipco" else ():
@@ -53,8 +55,10 @@ def inspect(data: bytes) -> Header:
                         mirrored = body[0] & 1
     if not header.width or not header.height:
         raise MalformedError("it has no size")
-    for item, kind in kinds.items():
-        content = places.get(item, b"")
+    texts = {item for item, kind in kinds.items() if kind in (b"Exif", b"mime")}
+    contents = {} if places is None else _contents(data, *places, texts)
+    for item, content in contents.items():
+        kind = kinds[item]
         if kind == b"Exif" and len(content) > 4:
             offset = 4 + struct.unpack_from(">I", content)[0]
             metadata.exif = exif.strip_prefix(content[offset:])
@@ -64,7 +68,8 @@ def inspect(data: bytes) -> Header:
         header.maximum = (1 << header.depth) - 1
     if any(name == b"moov" for name, _, _ in top):
         header.warnings.append("animated: only the first picture is read")
-    header.orientation = _orientation(turned, mirrored, exif.orientation(metadata.exif))
+    # What turns a picture is a property of it: where there is none, XMP does not count.
+    header.orientation = _orientation(turned, mirrored, exif.orientation(metadata.exif) or 1)
     metadata.dpi = exif.dpi(metadata.exif)
     return header
 
@@ -95,8 +100,13 @@ def _kinds(data: bytes, start: int, stop: int) -> dict[int, bytes]:
     return kinds
 
 
-def _contents(data: bytes, start: int, stop: int) -> dict[int, bytes]:
-    """Item → its bytes (iloc), where they lie in the file itself."""
+def _contents(data: bytes, start: int, stop: int, wanted: set[int]) -> dict[int, bytes]:
+    """Item → its bytes (iloc), of those that are wanted and lie in the file itself.
+
+    Raises:
+        MalformedError: an item reaches beyond the data, there are absurdly many pieces, or what is
+            wanted adds up to more than there is.
+    """
     version = data[start]
     sizes = struct.unpack_from(">BB", data, start + 4)
     offset_size, length_size, base_size, index_size = (
@@ -112,19 +122,29 @@ def _contents(data: bytes, start: int, stop: int) -> dict[int, bytes]:
         return int.from_bytes(data[at - size : at], "big")
 
     contents = {}
+    pieces, left = 0, len(data)
     for _ in range(number(2 if version < 2 else 4)):
         item = number(2 if version < 2 else 4)
         method = number(2) & 15 if version in (1, 2) else 0
         number(2)
         base = number(base_size)
         parts = []
-        for _ in range(number(2)):
+        count = number(2)
+        # An entry may take no bytes at all: the size of the file bounds nothing.
+        pieces += 1 + count
+        if pieces > _PIECES:
+            raise MalformedError("it is in absurdly many pieces")
+        for _ in range(count):
             if version in (1, 2):
                 number(index_size)
             first, length = base + number(offset_size), number(length_size)
             if method == 0 and first + length > len(data):
                 raise MalformedError("the file is cut off")
-            if method == 0 and length < 1 << 24:
+            if method == 0 and item in wanted:
+                left -= length
+                if left < 0:
+                    raise MalformedError("its items share bytes")
                 parts.append(data[first : first + length])
-        contents[item] = b"".join(parts)
+        if item in wanted:
+            contents[item] = b"".join(parts)
     return contents

@@ -7,12 +7,17 @@ import struct
 from colorcli.photo.header import Header, MalformedError
 from colorcli.photo.image import Metadata
 
+# The packing that has a mask for each colour behind the first 40 bytes of the header, and the
+# size of header from which there is one for alpha as well.
+_MASKED, _WITH_ALPHA = 3, 56
+_USUAL = [0xFF0000, 0xFF00, 0xFF]
+
 
 def inspect(data: bytes) -> Header:
     """Read the header of a BMP.
 
     Raises:
-        MalformedError: it is cut off, or has no size.
+        MalformedError: it is cut off, has no size, or its pixels are of a kind that is not read.
     """
     pixels_at, size = struct.unpack_from("<II", data, 10)
     if size == 12:
@@ -22,7 +27,16 @@ def inspect(data: bytes) -> Header:
     metadata = Metadata()
     if across > 0 and down > 0:
         metadata.dpi = (across * 0.0254, down * 0.0254)
-    return _checked(data, Header(width, abs(height), metadata), bits, packing, pixels_at)
+    header = Header(width, abs(height), metadata)
+    if bits == 32 and packing == _MASKED:
+        *colours, alpha = struct.unpack_from("<4I", data, 54)
+        if size < _WITH_ALPHA and colours != _USUAL:
+            # OpenCV reads the masks of larger headers only.
+            raise MalformedError(
+                "its colours lie in an unusual order, which is not read", tip="Save it as PNG"
+            )
+        header.opaque = size < _WITH_ALPHA or not alpha
+    return _checked(data, header, bits, packing, pixels_at)
 
 
 def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:

@@ -20,6 +20,7 @@ _BROKEN = re.compile(
 )
 # ... and where they may have: padding of odd cameras, or a picture that ends too early.
 _DOUBTFUL = "extraneous bytes"
+_UNFIT = "the ICC profile does not fit the pixels: taken as sRGB"
 
 # OpenCV reports on standard error what is raised here in one line.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -39,10 +40,11 @@ def decode(data: bytes, header: Header) -> tuple[Array, Array | None]:
         MalformedError: the decoder gives up, or finds another size than the header's.
     """
     pixels = _unpacked(data, header) if header.raw else _by_opencv(header.decodable or data, header)
-    if header.paired and pixels.shape == (header.height, 2 * header.width):
-        pixels = pixels.reshape(header.height, header.width, 2)
+    if header.spread > 1 and pixels.shape == (header.height, header.spread * header.width):
+        pixels = pixels.reshape(header.height, header.width, header.spread)
         if header.differences:
             pixels = np.cumsum(pixels, axis=1, dtype=pixels.dtype)
+        pixels = pixels[..., header.kept]
     size = {pixels.shape[:2], pixels.shape[1::-1]}
     if (header.height, header.width) not in size:
         raise MalformedError("its pixels are not as many as its header says")
@@ -51,7 +53,10 @@ def decode(data: bytes, header: Header) -> tuple[Array, Array | None]:
     if header.negative:
         pixels = ~pixels
     image: Array = _at_full_scale(pixels, header.maximum)
-    return _parted(image, header)
+    image, alpha = _parted(image, header)
+    if header.multiplied and alpha is not None:
+        image = _divided(image, alpha)
+    return image, alpha
 
 
 def gray_of(pixels: Array, data: bytes, header: Header) -> Array:
@@ -72,6 +77,12 @@ def gray_of(pixels: Array, data: bytes, header: Header) -> Array:
             how = icc.response(profile)
             if how is None or header.cmyk:
                 how, pixels = None, _managed(pixels, data, header, profile)
+            elif pixels.ndim == 3 and len(how.curves) == 1:
+                if _is_neutral(pixels):
+                    pixels = np.ascontiguousarray(pixels[..., 1])
+                else:
+                    how = None
+                    header.warnings.append(_UNFIT)
         except MalformedError:
             header.warnings.append("the ICC profile is damaged: dropped, and taken as sRGB")
             header.metadata.icc = None
@@ -134,9 +145,17 @@ def _managed(pixels: Array, data: bytes, header: Header, profile: bytes) -> Arra
         if pixels.dtype == np.uint16 and converted is not None:
             header.warnings.append("the ICC profile was applied at 8 bits")
     if converted is None:
-        header.warnings.append("the ICC profile does not fit the pixels: taken as sRGB")
+        header.warnings.append(_UNFIT)
         return pixels
     return converted
+
+
+def _is_neutral(pixels: Array) -> bool:
+    """Whether colours are all gray, as a palette of grays is decoded."""
+    return all(
+        (strip[..., 1:] == strip[..., :1]).all()
+        for strip in (pixels[start : start + STRIP] for start in range(0, len(pixels), STRIP))
+    )
 
 
 def _at_full_scale(pixels: Array, maximum: int | None) -> Array:
@@ -163,3 +182,19 @@ def _parted(image: Array, header: Header) -> tuple[Array, Array | None]:
     if channels <= 2 or header.gray:
         return np.ascontiguousarray(image[..., 0]), alpha
     return image[..., 2::-1], alpha
+
+
+def _divided(image: Array, alpha: Array) -> Array:
+    """Gray (H, W) or colours (H, W, 3) that were stored multiplied by alpha (H, W), as they were.
+
+    Where nothing is seen, nothing is known: they stay as they are stored.
+    """
+    whole = np.iinfo(image.dtype).max
+    result = np.empty_like(image)
+    for start in range(0, len(image), STRIP):
+        rows = slice(start, start + STRIP)
+        strip, by = image[rows].astype(np.uint32), alpha[rows].astype(np.uint32)
+        by = by.reshape(by.shape + (1,) * (image.ndim - 2))
+        by[by == 0] = whole
+        result[rows] = ((strip * whole + by // 2) // by).clip(max=whole)
+    return result

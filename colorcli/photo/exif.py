@@ -10,7 +10,9 @@ from colorcli.photo.header import MalformedError
 _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 0x0112, 0x011A, 0x011B, 0x0128
 _DESCRIPTION, _SOFTWARE = 0x010E, 0x0131
 _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
-_PIXELS_ACROSS, _PIXELS_DOWN = 0xA002, 0xA003
+_WIDTH, _HEIGHT = 0x0100, 0x0101
+_COLOUR_SPACE, _PIXELS_ACROSS, _PIXELS_DOWN = 0xA001, 0xA002, 0xA003
+_SRGB = 1
 
 
 def strip_prefix(exif: bytes) -> bytes:
@@ -28,16 +30,16 @@ def is_sound(exif: bytes) -> bool:
     return not how.big
 
 
-def orientation(exif: bytes | None) -> int:
-    """EXIF orientation, 1 to 8; 1 where there is none or it makes no sense."""
+def orientation(exif: bytes | None) -> int | None:
+    """EXIF orientation, 1 to 8; None where there is none or it makes no sense."""
     if exif is None:
-        return 1
+        return None
     try:
         how = ifd.structure(exif)
         value = ifd.read(exif, how, how.first)[0][_ORIENTATION].integer()
     except (MalformedError, KeyError):
-        return 1
-    return value if 1 <= value <= 8 else 1
+        return None
+    return value if 1 <= value <= 8 else None
 
 
 def resolution(fields: ifd.Directory) -> tuple[float, float] | None:
@@ -77,7 +79,7 @@ def renewed(
     software: str,
     home_of_dpi: bool = False,
 ) -> bytes | None:
-    """EXIF for the coloured photo: upright, its size, no gray thumbnail, and the mark.
+    """EXIF for the coloured photo: upright, its size, sRGB, no gray thumbnail, and the mark.
 
     The first directory is written anew behind the old data, whose offsets stay: maker notes,
     which hold offsets nobody can rewrite, go on working.
@@ -106,6 +108,9 @@ def renewed(
         data = _without_thumbnail(data, how, following)
     if _ORIENTATION in fields:
         fields[_ORIENTATION] = ifd.short(1, order)
+    for tag, size in ((_WIDTH, width), (_HEIGHT, height)):
+        if tag in fields:
+            fields[tag] = ifd.long(size, order)
     if dpi is not None:
         fields[_X_RESOLUTION] = ifd.rational(dpi[0], order)
         fields[_Y_RESOLUTION] = ifd.rational(dpi[1], order)
@@ -114,7 +119,8 @@ def renewed(
         fields.setdefault(_DESCRIPTION, ifd.ascii_(mark, order))
         fields.setdefault(_SOFTWARE, ifd.ascii_(software, order))
     if ifd.EXIF in fields:
-        _set_size(data, how, fields[ifd.EXIF], width, height)
+        values = {_COLOUR_SPACE: _SRGB, _PIXELS_ACROSS: width, _PIXELS_DOWN: height}
+        _correct(data, how, fields[ifd.EXIF], values)
     data += b"\0" * (len(data) % 2)
     struct.pack_into(f"{order}I", data, 4, len(data))
     return bytes(data) + ifd.write(fields, len(data), order)
@@ -147,17 +153,18 @@ def _without_thumbnail(data: bytearray, how: ifd.Structure, offset: int) -> byte
     return data
 
 
-def _set_size(
-    data: bytearray, how: ifd.Structure, pointer: ifd.Entry, width: int, height: int
+def _correct(
+    data: bytearray, how: ifd.Structure, pointer: ifd.Entry, corrected: dict[int, int]
 ) -> None:
-    """Correct the size that the EXIF directory states, in place."""
+    """Correct what the EXIF directory states of the pixels, in place."""
     try:
         at = pointer.integer()
         (count,) = struct.unpack_from(f"{how.order}H", data, at)
         for entry in range(at + 2, at + 2 + 12 * count, 12):
             tag, _, values = struct.unpack_from(f"{how.order}HHI", data, entry)
-            if values == 1 and tag in (_PIXELS_ACROSS, _PIXELS_DOWN):
-                size = width if tag == _PIXELS_ACROSS else height
-                struct.pack_into(f"{how.order}HHII", data, entry, tag, 4, 1, size)
+            if values == 1 and tag in corrected:
+                # The colour space is a SHORT, and sizes may be LONG.
+                layout, kind = ("HHIHxx", 3) if tag == _COLOUR_SPACE else ("HHII", 4)
+                struct.pack_into(how.order + layout, data, entry, tag, kind, 1, corrected[tag])
     except (MalformedError, struct.error):
         return

@@ -8,7 +8,16 @@ from colorcli.photo.image import Metadata
 
 
 class MalformedError(ValueError):
-    """A file breaks the rules of its family. The message says how, without naming the file."""
+    """A file breaks the rules of its family, or is of a kind that is not read.
+
+    Args:
+        message: how, without naming the file.
+        tip: the next step that mends it, one line, or None.
+    """
+
+    def __init__(self, message: str, *, tip: str | None = None) -> None:
+        super().__init__(message)
+        self.tip = tip
 
 
 @dataclass
@@ -21,15 +30,19 @@ class Header:
         metadata: EXIF, XMP, ICC and DPI, as found.
         depth: bits a channel as stored, or None where the decoder's dtype tells it.
         maximum: the value that stands for white, where it is not all ones.
-        orientation: EXIF orientation that is left to apply after decoding, 1 to 8.
+        orientation: EXIF orientation that is left to apply after decoding, 1 to 8; None where the
+            file states none outside its XMP.
         transparent: the one sample value that stands for transparent, which the decoder ignores.
         gamma: exponent from stored to linear values, where the file names one and no profile.
-        paired: whether the decoder is shown gray and alpha as two pixels, side by side.
+        spread: how many pixels of gray, side by side, the decoder is shown for each pixel: its
+            samples, where it would lose some of them.
+        kept: which of those samples are wanted, in OpenCV's order of channels.
         differences: whether those are stored as differences from the left.
+        multiplied: whether the colours are stored multiplied by alpha.
         negative: whether zero means white, which the decoder ignores.
         cmyk: whether the pixels are stored as ink.
         gray: whether the colours that the decoder makes are gray.
-        opaque: whether the fourth channel the decoder adds means nothing.
+        opaque: whether the last of two or four channels means nothing.
         raw: where uncompressed RGB (, alpha) or gray samples begin, and how many a pixel has: such
             files need no decoder.
         lacking: whether the stored bytes cannot ever unpack to that many pixels.
@@ -42,11 +55,13 @@ class Header:
     metadata: Metadata = field(default_factory=Metadata)
     depth: int | None = None
     maximum: int | None = None
-    orientation: int = 1
+    orientation: int | None = None
     transparent: int | None = None
     gamma: float | None = None
-    paired: bool = False
+    spread: int = 1
+    kept: tuple[int, ...] = ()
     differences: bool = False
+    multiplied: bool = False
     negative: bool = False
     cmyk: bool = False
     gray: bool = False

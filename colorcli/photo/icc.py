@@ -97,20 +97,21 @@ def srgb() -> bytes:
     return head + struct.pack(">I", len(table)) + index + body
 
 
-def _tags(profile: bytes) -> dict[bytes, bytes]:
+def _tags(profile: bytes) -> dict[bytes, memoryview]:
+    # Views: copies of tags that overlap would add up to many times the profile.
     (count,) = struct.unpack_from(">I", profile, 128)
-    tags = {}
+    tags, view = {}, memoryview(profile)
     for number in range(min(count, 256)):
         name, offset, size = struct.unpack_from(">4sII", profile, 132 + 12 * number)
         if offset + size > len(profile):
             raise MalformedError("the ICC profile is cut off")
-        tags[name] = profile[offset : offset + size]
+        tags[name] = view[offset : offset + size]
     return tags
 
 
-def _curve(tag: bytes) -> Curve:
+def _curve(tag: memoryview) -> Curve:
     """A curveType or parametricCurveType (10.6 and 10.18)."""
-    if tag[:4] == b"para":
+    if bytes(tag[:4]) == b"para":
         (kind,) = struct.unpack_from(">H", tag, 8)
         if kind > 4:
             raise MalformedError("the ICC profile has an unknown curve")
@@ -118,7 +119,7 @@ def _curve(tag: bytes) -> Curve:
         return _parametric(
             kind, [value / 65536 for value in struct.unpack_from(f">{count}i", tag, 12)]
         )
-    if tag[:4] != b"curv":
+    if bytes(tag[:4]) != b"curv":
         raise MalformedError("the ICC profile has an unknown curve")
     (count,) = struct.unpack_from(">I", tag, 8)
     if count > _MAX_TABLE:
@@ -154,7 +155,7 @@ def _of_lightness(curve: Curve) -> Curve:
     return lambda stored: lab.Y_from_L(100 * curve(stored))
 
 
-def _of_primaries(tags: list[bytes]) -> Response:
+def _of_primaries(tags: list[memoryview]) -> Response:
     curves = tuple(_curve(tag) for tag in tags[:3])
     columns = [np.array(struct.unpack_from(">3i", tag, 8), np.float64) / 65536 for tag in tags[3:]]
     # L is that of the colour under D65, where lab's own formulas live.

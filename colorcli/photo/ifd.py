@@ -104,7 +104,8 @@ def read(data: bytes, how: Structure, offset: int) -> tuple[Directory, int]:
         The fields by tag, and the offset of the next directory, 0 for none.
 
     Raises:
-        MalformedError: the directory itself is not inside the data.
+        MalformedError: the directory itself is not inside the data, or its fields share bytes, so
+            that they would unpack to more than there are.
     """
     head, entry, inline, number = ("Q", 20, 8, "Q") if how.big else ("H", 12, 4, "I")
     try:
@@ -113,6 +114,7 @@ def read(data: bytes, how: Structure, offset: int) -> tuple[Directory, int]:
         if start + count * entry > len(data):
             raise MalformedError("a directory is cut off")
         fields: Directory = {}
+        left = len(data)
         for at in range(start, start + count * entry, entry):
             tag, kind, values = struct.unpack_from(f"{how.order}HH{number}", data, at)
             size = _SIZES.get(kind, 0) * values
@@ -120,6 +122,9 @@ def read(data: bytes, how: Structure, offset: int) -> tuple[Directory, int]:
             if size > inline:
                 (where,) = struct.unpack_from(how.order + number, data, where)
             if size and where + size <= len(data):
+                left -= size
+                if left < 0:
+                    raise MalformedError("a directory has fields of more bytes than the file")
                 fields[tag] = Entry(kind, values, data[where : where + size], how.order)
         end = start + count * entry
         following = data[end : end + inline]

@@ -13,18 +13,22 @@ SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
 CODE_STREAM = b"\xff\x4f\xff\x51"
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _EXIF = b"JpgTiffExif->JP2"
+# Colour spaces by number (annex M of part 2) that OpenCV takes for another, or not at all.
+_UNREAD = {12: "ink", 14: "CIELAB", 18: "sYCC", 24: "e-sYCC"}
+_TIP = "Save it as gray or sRGB, or in another format"
 
 
 def inspect(data: bytes) -> Header:
     """Read the boxes of a JP2, or the bare code stream of a J2K.
 
     Raises:
-        MalformedError: it is cut off, or has no size.
+        MalformedError: it is cut off, has no size, or its pixels are of a kind that is not read.
     """
     if data.startswith(CODE_STREAM):
         return _code_stream(data, 0, len(data))
     header: Header | None = None
     metadata = Metadata()
+    space = None
     for name, start, stop in walk(data):
         if name == b"jp2c" and header is None:
             header = _code_stream(data, start, stop)
@@ -32,6 +36,8 @@ def inspect(data: bytes) -> Header:
             for inner, at, end in walk(data, start, stop):
                 if inner == b"colr" and data[at : at + 1] == b"\2":
                     metadata.icc = data[at + 3 : end]
+                elif inner == b"colr" and data[at : at + 1] == b"\1":
+                    (space,) = struct.unpack_from(">I", data, at + 3)
                 elif inner == b"res ":
                     metadata.dpi = _resolution(data, at, end) or metadata.dpi
         elif name == b"uuid" and data[start : start + 16] == _XMP:
@@ -40,6 +46,10 @@ def inspect(data: bytes) -> Header:
             metadata.exif = exif.strip_prefix(data[start + 16 : stop])
     if header is None:
         raise MalformedError("it has no size")
+    if space in _UNREAD:
+        raise MalformedError(
+            f"its colours are stored as {_UNREAD[space]}, which is not read", tip=_TIP
+        )
     header.metadata = metadata
     header.orientation = exif.orientation(metadata.exif)
     metadata.dpi = metadata.dpi or exif.dpi(metadata.exif)
@@ -70,15 +80,18 @@ def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
 
 
 def _code_stream(data: bytes, start: int, stop: int) -> Header:
-    """Size and depth from the SIZ segment."""
+    """Size and depth from the SIZ segment, and whether the decoder takes its channels."""
     if data[start : start + 4] != CODE_STREAM:
         raise MalformedError("it has no code stream")
     if data[stop - 2 : stop] != b"\xff\xd9":
         raise MalformedError("the file is cut off")
     right, bottom, left, top = struct.unpack_from(">IIII", data, start + 8)
-    _, depth = struct.unpack_from(">HB", data, start + 40)
+    channels, depth = struct.unpack_from(">HB", data, start + 40)
     if right <= left or bottom <= top:
         raise MalformedError("it has no size")
+    if channels not in (1, 3, 4):
+        said = "transparency beside gray" if channels == 2 else f"{channels} channels"
+        raise MalformedError(f"it has {said}, which is not read", tip=_TIP)
     header = Header(right - left, bottom - top, depth=(depth & 0x7F) + 1)
     if header.depth not in (8, 16) and header.depth is not None:
         header.maximum = (1 << header.depth) - 1

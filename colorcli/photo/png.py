@@ -53,7 +53,7 @@ def inspect(data: bytes) -> Header:
             if metadata.icc is None:
                 warnings.append("the ICC profile is damaged: dropped")
         elif name == b"eXIf":
-            metadata.exif = body
+            metadata.exif = exif.strip_prefix(body)
         elif name == b"iTXt" and body.startswith(_XMP + b"\0"):
             metadata.xmp = _international(body[len(_XMP) + 1 :])
         elif name in _TEXTS and body.startswith(_WRAPPED):

@@ -12,28 +12,31 @@ from colorcli.photo.image import Array
 _TOKEN = re.compile(rb"\s*(?:#[^\n]*\n\s*)*(\d{1,9})")
 # A header is short; comments of this length are an attack on the reader.
 _HEADER = 65536
+# Kinds of PAM, and how many channels each has; each may have alpha beside.
+_TUPLES = {b"BLACKANDWHITE": 1, b"GRAYSCALE": 1, b"RGB": 3}
 
 
 def inspect(data: bytes) -> Header:
     """Read the header of a PBM, PGM, PPM or PAM.
 
     Raises:
-        MalformedError: it is cut off, or has no size.
+        MalformedError: it is cut off, has no size, or its pixels are of a kind that is not read.
     """
     if data[:2] == b"P7":
         fields = _pam(data)
         width, height, channels, maximum = (
             fields.get(name, 0) for name in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL")
         )
-        start, binary = fields[b"ENDHDR"], True
+        start, binary, digits = fields[b"ENDHDR"], True, (0, 0)
     else:
         kind = data[1] - ord("0")
-        numbers, at = [], 2
+        numbers, at, digits = [], 2, (0, 0)
         for _ in range(2 if kind in (1, 4) else 3):
             found = _TOKEN.match(data, at, at + _HEADER)
             if found is None:
                 raise MalformedError("it has no size")
             numbers.append(int(found[1]))
+            digits = found.span(1)
             at = found.end()
         width, height, maximum = (*numbers, 1)[:3]
         channels, binary, start = (3 if kind in (3, 6) else 1), kind > 3, at + 1
@@ -46,6 +49,9 @@ def inspect(data: bytes) -> Header:
         raise MalformedError("the file is cut off")
     whole = 255 if maximum < 256 else 65535
     header = Header(width, height, maximum=None if bits or maximum == whole else maximum)
+    if maximum < 255 and not binary and not bits:
+        # OpenCV would spread the samples itself, and round them down.
+        header.decodable = data[: digits[0]] + b"255" + data[digits[1] :]
     if binary and not bits:
         header.raw = start, channels
         header.depth = 8 if maximum < 256 else 16
@@ -77,13 +83,26 @@ def write(pixels: Array, comment: str | None) -> bytes:
 
 
 def _pam(data: bytes) -> dict[bytes, int]:
-    """The fields of a PAM header; ENDHDR is where the pixels begin."""
+    """The numbers of a PAM header; ENDHDR is where the pixels begin."""
     end = data.find(b"\nENDHDR\n", 0, _HEADER)
     if end < 0:
         raise MalformedError("it has no size")
-    fields = {b"ENDHDR": end + 8}
+    fields, kind = {b"ENDHDR": end + 8}, b""
     for line in data[:end].split(b"\n"):
         name, _, value = line.partition(b" ")
-        if re.fullmatch(rb"\d{1,9}", value.strip()):
+        value = value.strip()
+        if name == b"TUPLTYPE":
+            # Several of them are one, by the rules.
+            kind = b" ".join((kind, value)).strip()
+        elif re.fullmatch(rb"\d{1,9}", value):
             fields[name] = int(value)
+    if kind:
+        colours = kind.removesuffix(b"_ALPHA")
+        channels = _TUPLES.get(colours, 0) + (colours != kind)
+        if colours not in _TUPLES or fields.get(b"DEPTH", 0) != channels:
+            raise MalformedError(
+                f"its pixels are {fields.get(b'DEPTH', 0)} channels of "
+                f"{kind[:40].decode('ascii', 'replace')!r}, which is not read",
+                tip="Save it as RGB, or as GRAYSCALE",
+            )
     return fields

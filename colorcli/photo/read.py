@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -16,13 +18,24 @@ from colorcli.photo.decode import decode, gray_of
 from colorcli.photo.header import Header, MalformedError
 from colorcli.photo.image import Array, Photo
 
+
+def _opencv_pixels(stated: str | None) -> int:
+    """The limit as OpenCV understands the variable: 2000MB is 2000 × 1024²."""
+    found = re.fullmatch(r"([0-9]{1,18})(MB|Mb|mb|KB|Kb|kb)?", stated or "")
+    if found is None:
+        return 1 << 30
+    return int(found[1]) << {"": 0, "k": 10, "m": 20}[(found[2] or "")[:1].lower()]
+
+
 # What OpenCV itself refuses; it can be raised only before OpenCV is loaded.
-_OPENCV_PIXELS = int(os.environ.get("OPENCV_IO_MAX_IMAGE_PIXELS", 1 << 30))
+_OPENCV_PIXELS = _opencv_pixels(os.environ.get("OPENCV_IO_MAX_IMAGE_PIXELS"))
 
 # Above a microscope's, and within what every format can store.
 _ABSURD_DPI = 50_000
 # Texts beside the pixels that are kept, all together.
 _NOTES = 1024**2
+CHUNK = 1 << 24
+"""Bytes taken from a pipe at once."""
 
 _READERS: dict[str, Callable[[bytes], Header]] = {
     "jpeg": jpeg.inspect,
@@ -75,23 +88,25 @@ def read_photo(
     family = family_of(data)
     if family is None:
         raise PhotoError(f"{label}: not a photo of any format that is read", tip=_KNOWN)
+    header: Header | None = None
     try:
         header = _READERS[family](data)
         _check_pixels(header, limits, label)
         _drop_garbage(header)
+        orientation = _turn(header)
         pixels, alpha = decode(data, header)
         gray = gray_of(pixels, data, header)
     except (MalformedError, struct.error, IndexError, OverflowError) as error:
         said = str(error) if isinstance(error, MalformedError) else "its header is damaged"
-        raise PhotoError(f"{label}: {family} file cannot be read: {said}") from None
+        tip = error.tip if isinstance(error, MalformedError) else None
+        raise PhotoError(f"{label}: {family} file cannot be read: {said}", tip=tip) from None
     except MemoryError:
-        raise PhotoError(
-            f"{label}: {header.width} × {header.height} pixels do not fit into memory"
-        ) from None
+        what = f"{header.width} × {header.height} pixels do" if header else "it does"
+        raise PhotoError(f"{label}: {what} not fit into memory") from None
     return Photo(
-        upright(gray, header.orientation),
+        upright(gray, orientation),
         8 * pixels.dtype.itemsize,
-        None if alpha is None else upright(alpha, header.orientation),
+        None if alpha is None else upright(alpha, orientation),
         family,
         header.metadata,
         tuple(header.warnings),
@@ -149,7 +164,9 @@ def _bytes_of(source: Path | bytes, limits: Limits, label: str) -> bytes:
         else:
             with source.open("rb") as file:
                 size = source.stat().st_size
-                data = file.read(limits.bytes + 1) if size <= limits.bytes else b""
+                data = (
+                    read_up_to(file, limits.bytes, expected=size) if size <= limits.bytes else b""
+                )
                 size = max(size, len(data))
     except OSError as error:
         raise PhotoError(f"{label}: {error.strerror or error}") from None
@@ -163,6 +180,35 @@ def _bytes_of(source: Path | bytes, limits: Limits, label: str) -> bytes:
     if not data:
         raise PhotoError(f"{label}: the file is empty")
     return data
+
+
+def read_up_to(file: BinaryIO, limit: int, *, expected: int = CHUNK) -> bytes:
+    """What there is to read, or one byte more than the limit.
+
+    Never asks for many bytes more than are expected: Python sets aside what is asked for.
+
+    Args:
+        file: a file or a pipe.
+        limit: bytes.
+        expected: bytes.
+    """
+    parts, left = [], limit + 1
+    ask = expected + 1
+    while left and (part := file.read(min(ask, left))):
+        parts.append(part)
+        left -= len(part)
+        ask = CHUNK
+    return b"".join(parts)
+
+
+def _turn(header: Header) -> int:
+    """The orientation to apply, and the resolution turned with it."""
+    metadata, orientation = header.metadata, header.orientation
+    if orientation is None:
+        orientation = xmp.orientation(metadata.xmp) or 1
+    if orientation >= 5 and metadata.dpi is not None:
+        metadata.dpi = metadata.dpi[::-1]
+    return orientation
 
 
 def _check_pixels(header: Header, limits: Limits, label: str) -> None:
@@ -200,6 +246,9 @@ def _drop_garbage(header: Header) -> None:
     if metadata.exif is not None and not exif.is_sound(metadata.exif):
         metadata.exif = None
         header.warnings.append("the EXIF data is damaged: dropped")
-    if metadata.xmp is not None and not xmp.is_sound(metadata.xmp):
-        metadata.xmp = None
-        header.warnings.append("the XMP data is damaged: dropped")
+    if metadata.xmp is not None:
+        # Some programs end it like a C string.
+        metadata.xmp = metadata.xmp.rstrip(b"\0")
+        if not xmp.is_sound(metadata.xmp):
+            metadata.xmp = None
+            header.warnings.append("the XMP data is damaged: dropped")

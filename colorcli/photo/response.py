@@ -38,8 +38,8 @@ class Response:
         """The sRGB-encoded gray of equal L.
 
         Args:
-            pixels: uint8 or uint16, (H, W) gray or (H, W, 3) RGB. Gray through a response of
-                three channels means R = G = B.
+            pixels: uint8 or uint16, (H, W) gray, or (H, W, 3) RGB through a response of three
+                channels. Gray through one of three means R = G = B.
 
         Returns:
             uint16 (H, W).
@@ -49,10 +49,9 @@ class Response:
             (np.clip(curve(stored), 0, 1) * weight).astype(np.float32)
             for curve, weight in zip(self.curves, self.weights, strict=True)
         ]
-        if pixels.ndim == 2 or len(tables) == 1:
-            flat = pixels if pixels.ndim == 2 else pixels[..., 1]
+        if pixels.ndim == 2:
             table = lab.gray_from_linear(np.sum(tables, axis=0))
-            return table[flat]
+            return table[pixels]
         gray = np.empty(pixels.shape[:2], np.uint16)
         for start in range(0, len(gray), STRIP):
             strip = pixels[start : start + STRIP]

@@ -16,8 +16,18 @@ _BYTEWISE = (1, 5, 8, 32773, 32946)
 _STRIPS, _TILES = (273, 279), (324, 325)
 _XMP, _IPTC, _ICC = 700, 33723, 34675
 _CMYK, _LAB = 5, (8, 9, 10)
-# Fields that describe a picture and not its storage: TIFF 6.0 section 8 and EXIF's IFD0.
+_RGB = 2
+# Channels that carry the colours, by photometric interpretation.
+_COLOURS = {0: 1, 1: 1, _RGB: 3, 3: 1, 6: 3}
+# What a channel beside the colours is declared to be.
+_UNKNOWN, _MULTIPLIED, _SEPARATE = 0, 1, 2
+_MOST_BESIDE = 4
+# Where each pixel lies on the earth: GeoTIFF 1.1, true only while the pixels stay where they are.
+_GEOGRAPHIC = (33550, 33922, 34264, 34735, 34736, 34737)
+# Fields that describe a picture and not its storage: TIFF 6.0 section 8, EXIF's IFD0, Windows'
+# stars and titles, and what GDAL notes.
 _DESCRIPTIVE = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432)
+_DESCRIPTIVE += (0x4746, 0x4749, *range(0x9C9B, 0x9CA0), *_GEOGRAPHIC, 42112, 42113)
 
 
 def inspect(data: bytes) -> Header:
@@ -48,18 +58,27 @@ def inspect(data: bytes) -> Header:
     header.negative = bits == 16 and photometric == 0
     header.cmyk = photometric == _CMYK
     header.opaque = header.cmyk
-    if samples == 2 and photometric in (0, 1):
-        _pair(data, how, fields, header)
-    if samples == 4 and bits == 8 and photometric == 2 and _first(fields, _EXTRA, 0) == 2:
-        # OpenCV's 8-bit path multiplies colours by alpha that is declared separate, which would
-        # lose the gray of transparent pixels; what is declared multiplied it leaves alone.
-        header.decodable = _patched(data, how, {_EXTRA: 1})
+    if header.cmyk and (bits != 8 or samples != 4):
+        kind = f"ink at {bits} bits" if bits != 8 else f"ink of {samples} channels"
+        raise MalformedError(
+            f"its pixels are {kind}, which is not read",
+            tip="Save it as RGB, or as CMYK of 8 bits and four channels",
+        )
+    _take_channels(data, how, fields, header)
     metadata.icc = fields[_ICC].value if _ICC in fields else None
-    metadata.xmp = fields[_XMP].value.rstrip(b"\0") if _XMP in fields else None
+    metadata.xmp = fields[_XMP].value if _XMP in fields else None
     metadata.iptc = fields[_IPTC].value if _IPTC in fields else None
     metadata.dpi = exif.resolution(fields)
-    # The orientation is the decoder's business: OpenCV turns TIFFs whatever it is asked.
     carried = {tag: fields[tag] for tag in _DESCRIPTIVE if tag in fields}
+    if _ORIENTATION in fields:
+        # The orientation is the decoder's business: OpenCV turns TIFFs whatever it is asked.
+        header.orientation = 1
+        turned = _first(fields, _ORIENTATION)
+        if 5 <= turned <= 8 and metadata.dpi is not None:
+            metadata.dpi = metadata.dpi[::-1]
+        if 2 <= turned <= 8 and any(tag in carried for tag in _GEOGRAPHIC):
+            header.warnings.append("its GeoTIFF tags are true of unturned pixels only: dropped")
+            carried = {tag: field for tag, field in carried.items() if tag not in _GEOGRAPHIC}
     below = exif.tree_of(data, how, fields)
     if carried or below:
         metadata.exif = _prefix(how.order) + ifd.write_tree(carried, below, 8, how.order)
@@ -100,7 +119,7 @@ def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
         fields[282], fields[283] = (ifd.rational(value, order) for value in metadata.dpi)
         fields[296] = ifd.short(2, order)
     if _first(fields, _SAMPLES, 1) == 4:
-        fields[_EXTRA] = ifd.short(2, order)
+        fields[_EXTRA] = ifd.short(_SEPARATE, order)
     start = len(encoded) + len(encoded) % 2
     head = encoded[:4] + struct.pack(f"{order}I", start)
     directory = ifd.write_tree(fields, below, start, order)
@@ -126,35 +145,72 @@ def _check_extent(data: bytes, fields: ifd.Directory) -> None:
     raise MalformedError("it has no pixels, or is cut off")
 
 
-def _pair(data: bytes, how: ifd.Structure, fields: ifd.Directory, header: Header) -> None:
-    """Show gray and alpha to the decoder as twice as many gray pixels; it would drop alpha."""
+def _take_channels(data: bytes, how: ifd.Structure, fields: ifd.Directory, header: Header) -> None:
+    """See to what lies beside gray or colours: alpha is kept, and what nobody knows is not.
+
+    Raises:
+        MalformedError: the decoder would lose or mix the channels up as they are stored here.
+    """
+    photometric, bits = _first(fields, _PHOTOMETRIC, 1), _first(fields, _BITS, 1)
+    colours = _COLOURS.get(photometric, 0)
+    beside = _first(fields, _SAMPLES, 1) - colours
+    if not colours or beside <= 0:
+        return
+    stated = fields[_EXTRA].integers()[:beside] if _EXTRA in fields else ()
+    # Without a declaration one channel is alpha: so OpenCV and others write it.
+    kinds = stated or ((_SEPARATE,) if beside == 1 else ())
+    alpha = next((i for i, kind in enumerate(kinds) if kind in (_MULTIPLIED, _SEPARATE)), None)
+    header.opaque = alpha is None
+    header.multiplied = alpha is not None and kinds[alpha] == _MULTIPLIED
+    if beside > (alpha is not None):
+        header.warnings.append("channels of unknown meaning beside its colours: dropped")
+    if photometric == _RGB and beside == 1:
+        if bits == 8 and alpha is not None and not header.multiplied and stated:
+            # OpenCV's 8-bit path multiplies colours by alpha that is declared separate, which would
+            # lose the gray of transparent pixels; what is declared multiplied it leaves alone.
+            header.decodable = _patched(data, how, {_EXTRA: _MULTIPLIED})
+        return
     plain = (
         _first(fields, _COMPRESSION, 1) in _BYTEWISE
         and _first(fields, _PLANAR, 1) == 1
-        and _first(fields, _BITS, 1) in (8, 16)
-        and _first(fields, _PHOTOMETRIC, 1) == 1
+        and bits in (8, 16)
+        and photometric in (1, _RGB)
         and _first(fields, _ORIENTATION, 1) == 1
         and _TILES[0] not in fields
+        and beside <= _MOST_BESIDE
     )
     if not plain:
-        # OpenCV would multiply gray by alpha without a word.
-        raise MalformedError("transparency beside gray is not read as it is stored here")
-    header.paired = True
+        # OpenCV would multiply gray by alpha, or drop it, without a word.
+        what = "channels beside its colours are" if alpha is None else "transparency is"
+        raise MalformedError(f"{what} not read as stored here", tip="Save it as PNG")
+    # The decoder is shown gray alone, as many times wider as there are channels.
+    header.spread = colours + beside
+    header.kept = (0,) if colours == 1 else (2, 1, 0)
+    header.kept += () if alpha is None else (colours + alpha,)
     header.differences = _first(fields, _PREDICTOR, 1) == 2
     header.decodable = _patched(
-        data, how, {_WIDTH: 2 * header.width, _SAMPLES: 1, _EXTRA: 0, _PREDICTOR: 1}
+        data,
+        how,
+        {
+            _WIDTH: header.spread * header.width,
+            _PHOTOMETRIC: 1,
+            _SAMPLES: 1,
+            _EXTRA: _UNKNOWN,
+            _PREDICTOR: 1,
+        },
     )
 
 
 def _patched(data: bytes, how: ifd.Structure, values: dict[int, int]) -> bytes:
-    """The file with other values in some integer fields of its first directory."""
-    head, entry = ("Q", 20) if how.big else ("H", 12)
+    """The file with one other value in each of some integer fields of its first directory."""
+    head, entry, number = ("Q", 20, "Q") if how.big else ("H", 12, "I")
     (count,) = struct.unpack_from(how.order + head, data, how.first)
     start = how.first + struct.calcsize(head)
     patched = bytearray(data)
     for at in range(start, start + count * entry, entry):
         tag, kind = struct.unpack_from(f"{how.order}HH", data, at)
         if tag in values:
+            struct.pack_into(how.order + number, patched, at + 4, 1)
             layout = how.order + {3: "H", 4: "I"}.get(kind, "I")
             struct.pack_into(layout, patched, at + entry - (8 if how.big else 4), values[tag])
     return bytes(patched)

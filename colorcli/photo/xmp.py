@@ -14,11 +14,19 @@ _EMPTY = (
     b'</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
 )
 _CLOSING = b"</rdf:RDF>"
+# As an attribute, and as an element: what is before the digit, the digit.
+_ORIENTATION = re.compile(rb"(tiff:Orientation\s*=\s*[\"']|<tiff:Orientation>\s*)(\d)")
 
 
 def is_sound(xmp: bytes) -> bool:
     """Whether it is a packet that properties can be added to."""
     return _CLOSING in xmp and b"<rdf:RDF" in xmp and b"\0" not in xmp
+
+
+def orientation(xmp: bytes | None) -> int | None:
+    """EXIF orientation as the packet states it, 1 to 8, or None."""
+    found = None if xmp is None else _ORIENTATION.search(xmp)
+    return int(found[2]) if found and found[2] in b"12345678" else None
 
 
 def renewed(xmp: bytes | None, *, mark: str | None) -> bytes | None:
@@ -33,8 +41,7 @@ def renewed(xmp: bytes | None, *, mark: str | None) -> bytes | None:
         packet states already stays.
     """
     if xmp is not None:
-        xmp = re.sub(rb'(tiff:Orientation\s*=\s*["\'])\d', rb"\g<1>1", xmp)
-        xmp = re.sub(rb"(<tiff:Orientation>\s*)\d", rb"\g<1>1", xmp)
+        xmp = _ORIENTATION.sub(rb"\g<1>1", xmp)
         xmp = re.sub(rb"<xmp:Thumbnails\b.*?</xmp:Thumbnails>", b"", xmp, flags=re.DOTALL)
     if mark is None:
         return xmp

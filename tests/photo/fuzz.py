@@ -18,6 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import tifffile
 
 from colorcli.errors import PhotoError
 from colorcli.photo import Limits, Metadata, Photo, encode_photo, read_photo
@@ -70,6 +71,16 @@ def seeds() -> list[bytes]:
         (".avif", []),
     ):
         files.append(cv2.imencode(suffix, noisy, parameters)[1].tobytes())
+    for channels, kinds, photometric in (
+        (2, ["assocalpha"], "minisblack"),
+        (4, ["unspecified"], "rgb"),
+        (5, ["unspecified", "assocalpha"], "rgb"),
+    ):
+        buffer = io.BytesIO()
+        image = np.dstack([noisy] * channels)
+        layout = {"planarconfig": "contig", "photometric": photometric, "metadata": None}
+        tifffile.imwrite(buffer, image, extrasamples=kinds, **layout)
+        files.append(buffer.getvalue())
     return files
 
 

@@ -7,6 +7,7 @@ import io
 from typing import Any
 
 import numpy as np
+import tifffile
 from PIL import Image, ImageCms
 from skimage import data
 
@@ -60,6 +61,18 @@ def exif(orientation: int = 1) -> Image.Exif:
     fields.get_ifd(0x8769)[0x9003] = "1955:06:01 12:00:00"
     fields.get_ifd(0x8769)[0xA002] = 9999
     return fields
+
+
+def tiff(image: np.ndarray, **options: Any) -> bytes:
+    """The file that tifffile makes of an image: every layout there is."""
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, image, metadata=None, **options)
+    return buffer.getvalue()
+
+
+def only_in_xmp(orientation: int) -> bytes:
+    """An XMP packet that states an orientation."""
+    return XMP.replace(b'Orientation="6"', b'Orientation="%d"' % orientation)
 
 
 @functools.cache  # lcms stamps a profile with the second it was made in

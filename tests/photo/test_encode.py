@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -187,6 +188,70 @@ def test_other_programs_see_the_metadata_and_an_upright_photo(family: str) -> No
         assert seen.get_ifd(0x8769)[0xA002] == photo.shape[1]
         assert image.info["icc_profile"] == photo.metadata.icc
         assert b'tiff:Orientation="1"' in image.info["xmp"]
+
+
+@pytest.mark.parametrize("family", ["jpeg", "png", "tiff", "webp"])
+def test_what_exif_says_of_the_pixels_is_true_of_the_coloured_ones(family: str) -> None:
+    fields = samples.exif(6)
+    height, width = samples.camera().shape
+    fields[0x0100], fields[0x0101] = width, height
+    fields[0x011A], fields[0x011B] = 204.0, 98.0
+    below = fields.get_ifd(0x8769)
+    below[0xA001], below[0xA002], below[0xA003] = 65535, width, height
+    photo = read_photo(samples.saved(samples.camera(), "JPEG", exif=fields, dpi=(204, 98)))
+    file = encode_photo(photo, Tint(), format=family)
+    with Image.open(io.BytesIO(file)) as image:
+        image.load()
+        seen = image.getexif()
+        below = seen.get_ifd(0x8769)
+        assert image.size == (height, width)
+        assert (seen[0x0100], seen[0x0101]) == (below[0xA002], below[0xA003]) == image.size
+        assert (seen[0x011A], seen[0x011B]) == pytest.approx((98, 204), abs=0.01)
+        assert below[0xA001] == 1
+
+
+TITLE, STARS, KEYWORDS = 0x9C9B, 0x4746, 0x9C9E
+
+
+@pytest.mark.parametrize("source", ["JPEG", "TIFF"])
+def test_titles_keywords_and_stars_go_on_into_a_tiff(source: str) -> None:
+    fields = samples.exif(1)
+    title, keywords = "Großmutter\0".encode("utf-16-le"), "wedding\0".encode("utf-16-le")
+    fields[TITLE], fields[KEYWORDS], fields[STARS] = title, keywords, 5
+    photo = read_photo(samples.saved(samples.camera(), source, exif=fields))
+    file = encode_photo(photo, Tint(), format="tiff")
+    with Image.open(io.BytesIO(file)) as image:
+        seen = image.getexif()
+        assert (bytes(seen[TITLE]), bytes(seen[KEYWORDS]), seen[STARS]) == (title, keywords, 5)
+
+
+def test_a_map_keeps_its_place_on_the_earth_unless_it_is_turned() -> None:
+    scale, corner, keys = (1.0, 2.0, 0.0), (0.0, 0.0, 0.0, 5e5, 4e6, 0.0), (1, 1, 0, 0)
+    places = [(33550, 12, 3, scale, True), (33922, 12, 6, corner, True), (34735, 3, 4, keys, True)]
+    places.append((42113, 2, 2, "7", True))
+    for orientation in (1, 6):
+        turn = [(274, 3, 1, orientation, True)]
+        scan = samples.tiff(samples.camera(), photometric="minisblack", extratags=places + turn)
+        photo = read_photo(scan)
+        assert any("GeoTIFF" in line for line in photo.warnings) == (orientation == 6)
+        file = encode_photo(photo, Tint(), format="tiff")
+        with tifffile.TiffFile(io.BytesIO(file)) as written:
+            tags = written.pages[0].tags  # type: ignore[union-attr]
+            found = [tags[tag].value for tag in (33550, 33922, 34735) if tag in tags]
+            assert found == ([scale, corner, keys] if orientation == 1 else [])
+            assert tags[42113].value == "7"
+
+
+def test_transparency_that_was_multiplied_is_written_as_separate() -> None:
+    gray, alpha = samples.camera(), np.full((120, 97), 128, np.uint8)
+    stored = np.dstack([np.rint(gray * (128 / 255)).astype(np.uint8)] * 3 + [alpha])
+    photo = read_photo(samples.tiff(stored, photometric="rgb", extrasamples=["assocalpha"]))
+    back, _ = coloured(photo, "tiff")
+    assert back.alpha is not None
+    assert (back.alpha == alpha).all()
+    assert np.abs(back.L() - Photo.from_array(gray).L()).max() < 2
+    with tifffile.TiffFile(io.BytesIO(encode_photo(photo, Tint(), format="tiff"))) as written:
+        assert written.pages[0].extrasamples == (2,)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("family", [name for name in FAMILIES if name != "bmp"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -167,6 +168,32 @@ def test_a_tagged_photo_is_written_as_tagged_srgb() -> None:
         for family in ("jpeg", "png", "tiff", "webp", "avif"):
             file = encode_photo(photo, samples.Tint(), format=family)
             assert read_photo(file).metadata.icc == expected
+
+
+def test_a_profile_of_gray_does_not_fit_colours() -> None:
+    gray = gray_profile(gamma_curve(2.2))
+    red = np.zeros((8, 8, 3), np.uint8)
+    red[..., 0] = 255
+    photo = read_with(red, gray)
+    assert photo.L() == pytest.approx(53.24, abs=0.01)
+    assert "does not fit" in photo.warnings[0]
+    # Gray that is stored as colours is still gray.
+    photo = read_with(np.dstack([GRAY] * 3), gray)
+    assert (photo.gray == read_with(GRAY, gray).gray).all()
+    assert photo.warnings == ()
+
+
+def test_tags_that_share_bytes_take_no_more_memory_than_the_profile() -> None:
+    size, count = 1 << 20, 256
+    tags = b"".join(struct.pack(">4sII", b"t%03d" % i, 4, size - 4) for i in range(count))
+    head = profile({}, b"RGB ")[:128] + struct.pack(">I", count)
+    whole = (head + tags).ljust(size, b"\0")
+    tracemalloc.start()
+    try:
+        assert icc.response(whole) is None
+        assert tracemalloc.get_traced_memory()[1] < size
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_profile_cut_anywhere_never_breaks_a_photo() -> None:

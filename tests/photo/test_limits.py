@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 
 from colorcli.errors import PhotoError
-from colorcli.photo import Limits, png, read_photo
+from colorcli.photo import Limits, ifd, png, read_photo
+from colorcli.photo import read as read_
+from colorcli.photo.boxes import box
 
 from . import samples
 
@@ -97,3 +100,80 @@ def test_the_emptiest_png_there_is_has_bytes_enough() -> None:
     size = png._chunk(b"IHDR", struct.pack(">IIBBBBB", 4000, 4000, 8, 0, 0, 0, 0))
     file = png.SIGNATURE + size + png._chunk(b"IDAT", packed) + png._chunk(b"IEND", b"")
     assert (read_photo(file).gray == rows).all()
+
+
+@pytest.mark.parametrize(
+    ("stated", "pixels"),
+    [
+        (None, 1 << 30),
+        ("", 1 << 30),
+        ("a lot", 1 << 30),
+        ("12", 12),
+        ("2000MB", 2000 * 1024**2),
+        ("5kb", 5 * 1024),
+    ],
+)
+def test_opencvs_own_limit_is_understood_as_opencv_does(stated: str | None, pixels: int) -> None:
+    assert read_._opencv_pixels(stated) == pixels
+
+
+def cost(file: bytes) -> int:
+    """Bytes that it takes to find out that a file cannot be read."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(PhotoError):
+            read_photo(file)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def avif(kind: bytes, items: int, pieces: int, length: int | None, size: int) -> bytes:
+    """An AVIF of `size` bytes, whose items are each in so many pieces of this length."""
+    extent = b"" if length is None else struct.pack(">I", length)
+    places = struct.pack(">4xBBH", 0 if length is None else 4, 0, items)
+    kinds = struct.pack(">4xH", items)
+    for item in range(items):
+        places += struct.pack(">HHH", item, 0, pieces) + extent * pieces
+        kinds += box(b"infe", struct.pack(">4sHH4s", b"\2\0\0\0", item, 0, kind))
+    properties = box(b"iprp", box(b"ipco", box(b"ispe", struct.pack(">4xII", 8, 8))))
+    meta = box(b"meta", bytes(4) + box(b"iinf", kinds) + properties + box(b"iloc", places))
+    file = box(b"ftyp", b"avif\0\0\0\0avif") + meta
+    return file + box(b"free", bytes(max(0, size - len(file) - 8)))
+
+
+@pytest.mark.parametrize("kind", [b"av01", b"Exif", b"mime"])
+def test_an_avif_in_pieces_without_end_is_refused(kind: bytes) -> None:
+    """To look at all of them would take hours."""
+    assert cost(avif(kind, 300, 65535, None, 10_000)) < 1 << 23
+
+
+@pytest.mark.parametrize("kind", [b"Exif", b"mime"])
+def test_pieces_of_an_avif_that_share_bytes_do_not_multiply(kind: bytes) -> None:
+    size = 1 << 18
+    memory = cost(avif(kind, 50, 50, size // 2, size))
+    assert memory < 4 * size
+
+
+def overlapping(whole: bytes, size: int) -> bytes:
+    """A TIFF structure of `size` bytes with 1000 more fields, each of nearly all of it."""
+    (at,) = struct.unpack_from("<I", whole, 4)
+    (count,) = struct.unpack_from("<H", whole, at)
+    more = (struct.pack("<HHII", tag, 7, size - 64, 64) for tag in range(60000, 61000))
+    fields = whole[at + 2 : at + 2 + 12 * count] + b"".join(more)
+    directory = struct.pack("<H", count + 1000) + fields + bytes(4)
+    moved = whole[:4] + struct.pack("<I", len(whole)) + whole[8:]
+    return (moved + directory).ljust(size, b"\0")
+
+
+def test_fields_that_share_bytes_do_not_multiply() -> None:
+    size = 1 << 18
+    plain = samples.tiff(samples.camera(), photometric="minisblack", byteorder="<")
+    memory = cost(overlapping(plain, size))
+    assert memory < 4 * size
+    # In EXIF they cost the EXIF, not the photo.
+    fields = b"II*\0\x08\0\0\0" + ifd.write({0x010F: ifd.ascii_("Kodak", "<")}, 8, "<")
+    exif = b"Exif\0\0" + overlapping(fields, 60_000)
+    photo = read_photo(samples.saved(samples.camera(), "JPEG", exif=exif))
+    assert photo.metadata.exif is None
+    assert "EXIF" in photo.warnings[0]

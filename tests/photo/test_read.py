@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import io
+import os
+import struct
+import threading
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import tifffile
 from PIL import Image
 from skimage import data
 
 from colorcli import lab
 from colorcli.errors import PhotoError
-from colorcli.photo import read_photo
+from colorcli.photo import Limits, png, read_photo
 
 from . import samples
+from .samples import tiff
 
 GRAY = samples.camera()
 COLOUR = data.astronaut()[:90, 100:250]
@@ -173,6 +175,54 @@ def test_16_bit_tiff_is_turned_as_well() -> None:
     assert (photo.gray == np.rot90(samples.camera16(), -1)).all()
 
 
+def test_the_resolution_is_turned_with_the_photo() -> None:
+    for orientation in range(1, 9):
+        for family, options in (
+            ("JPEG", {"exif": samples.exif(orientation)}),
+            ("PNG", {"exif": samples.exif(orientation)}),
+            ("TIFF", {"tiffinfo": {274: orientation}}),
+        ):
+            photo = read_photo(samples.saved(GRAY, family, dpi=(204, 98), **options))
+            assert photo.shape == (GRAY.shape if orientation < 5 else GRAY.shape[::-1])
+            expected = (204, 98) if orientation < 5 else (98, 204)
+            assert photo.metadata.dpi == pytest.approx(expected, abs=0.1)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_orientation_stated_in_xmp_alone_counts(orientation: int) -> None:
+    packet = samples.only_in_xmp(orientation)
+    element = packet.replace(
+        b'tiff:Orientation="%d" dc:source="attic"/>' % orientation,
+        b"><tiff:Orientation>%d</tiff:Orientation></rdf:Description>" % orientation,
+    )
+    by_exif = read_photo(samples.saved(GRAY, "PNG", exif=samples.exif(orientation))).gray
+    plain = samples.saved(GRAY, "PNG")
+    for xmp in (packet, element):
+        chunk = png._chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp)
+        assert (read_photo(plain[:33] + chunk + plain[33:]).gray == by_exif).all()
+        tagged = samples.saved(GRAY, "TIFF", tiffinfo={700: xmp})
+        assert (read_photo(tagged).gray == by_exif).all()
+    # EXIF is what cameras and viewers agree on.
+    both = samples.saved(GRAY, "WEBP", lossless=True, exif=samples.exif(1), xmp=packet)
+    assert read_photo(both).shape == GRAY.shape
+
+
+def test_exif_of_a_png_may_begin_like_that_of_a_jpeg() -> None:
+    plain = samples.saved(GRAY, "PNG")
+    chunk = png._chunk(b"eXIf", b"Exif\0\0" + samples.exif(6).tobytes()[6:])
+    photo = read_photo(plain[:33] + chunk + plain[33:])
+    assert photo.warnings == ()
+    assert photo.shape == GRAY.shape[::-1]
+    assert b"Kodak" in (photo.metadata.exif or b"")
+
+
+@pytest.mark.parametrize("family", ["JPEG", "WEBP", "AVIF"])
+def test_xmp_may_end_like_a_c_string(family: str) -> None:
+    photo = read_photo(samples.saved(GRAY, family, xmp=samples.only_in_xmp(1) + b"\0\0"))
+    assert photo.warnings == ()
+    assert photo.metadata.xmp == samples.only_in_xmp(1)
+
+
 def test_pnm_is_spread_from_its_own_maximum() -> None:
     assert read_photo(b"P5 2 2 100\n" + bytes([0, 50, 100, 200])).gray.tolist() == [
         [0, 128],
@@ -184,6 +234,71 @@ def test_pnm_is_spread_from_its_own_maximum() -> None:
         [65535, 65535],
     ]
     assert read_photo(b"P2 3 1 255\n0 7 255\n").gray.tolist() == [[0, 7, 255]]
+
+
+@pytest.mark.parametrize("maximum", [1, 15, 100, 254, 255, 256, 1023, 65535])
+@pytest.mark.parametrize("kind", [2, 3])
+def test_pnm_in_letters_is_spread_like_one_in_bytes(kind: int, maximum: int) -> None:
+    stored = GRAY[:8, :9].astype(int) * maximum // 255
+    samples_ = np.dstack([stored] * 3) if kind == 3 else stored
+    words = " ".join(str(value) for value in samples_.ravel())
+    letters = read_photo(f"P{kind} 9 8\n# of old\n0{maximum}\n{words}\n".encode())
+    dtype = ">u2" if maximum > 255 else "u1"
+    head = f"P{kind + 3} 9 8\n{maximum}\n".encode()
+    assert (letters.gray == read_photo(head + samples_.astype(dtype).tobytes()).gray).all()
+    assert letters.depth == (16 if maximum > 255 else 8)
+
+
+def pam(kind: str, image: np.ndarray) -> bytes:
+    height, width, channels = image.shape
+    head = f"P7\nWIDTH {width}\nHEIGHT {height}\nDEPTH {channels}\nMAXVAL 255\n{kind}ENDHDR\n"
+    return head.encode() + image.tobytes()
+
+
+def test_channels_of_a_pam_are_what_it_says_they_are() -> None:
+    four = np.dstack([COLOUR, COLOUR[..., 0]])
+    gray, opaque = GRAY[..., None], np.dstack([GRAY, GRAY])
+    for kind, image in (
+        ("", four),
+        ("TUPLTYPE RGB_ALPHA\n", four),
+        ("TUPLTYPE RGB\n", COLOUR),
+        ("TUPLTYPE GRAYSCALE\n", gray),
+        ("TUPLTYPE GRAYSCALE_ALPHA\n", opaque),
+    ):
+        photo = read_photo(pam(kind, image))
+        assert (photo.alpha is not None) == (image.shape[2] in (2, 4))
+        expected = GRAY if image.shape[2] < 3 else lab.gray_from_rgb(COLOUR) / 257
+        assert off(photo.gray, expected) < 0.01
+    for kind, image in (("CMYK", four), ("RGB", four), ("GRAYSCALE", opaque), ("RGB_ALPHA", gray)):
+        with pytest.raises(PhotoError, match=f"'{kind}'") as caught:
+            read_photo(pam(f"TUPLTYPE {kind}\n", image))
+        assert "RGB" in (caught.value.tip or "")
+
+
+def bmp(image: np.ndarray, size: int, masks: tuple[int, ...]) -> bytes:
+    """A BMP of 32 bits whose colours are masked, with a header of this size."""
+    height, width, _ = image.shape
+    body = image[::-1].tobytes()
+    head = struct.pack("<IiiHHIIiiII", size, width, height, 1, 32, 3, len(body), 0, 0, 0, 0)
+    head = (head + struct.pack(f"<{len(masks)}I", *masks)).ljust(size, b"\0")
+    at = 14 + len(head)
+    return b"BM" + struct.pack("<IHHI", at + len(body), 0, 0, at) + head + body
+
+
+def test_the_fourth_byte_of_a_bmp_is_alpha_only_where_a_mask_says_so() -> None:
+    usual, spare = (0xFF0000, 0xFF00, 0xFF), GRAY[:90, :97]
+    image = np.dstack([COLOUR[:, :97, ::-1], spare])
+    expected = lab.gray_from_rgb(COLOUR[:, :97])
+    for size, masks in ((40, usual), (52, usual), (56, (*usual, 0)), (108, (*usual, 0))):
+        photo = read_photo(bmp(image, size, masks))
+        assert photo.alpha is None
+        assert (photo.gray == expected).all()
+    for size in (56, 108, 124):
+        alpha = read_photo(bmp(image, size, (*usual, 0xFF000000))).alpha
+        assert alpha is not None
+        assert (alpha == spare).all()
+    with pytest.raises(PhotoError, match="unusual order"):
+        read_photo(bmp(image, 40, usual[::-1]))
 
 
 @pytest.mark.parametrize(
@@ -207,10 +322,105 @@ def test_tiffs_of_every_layout_at_16_bits(options: dict) -> None:
         assert (photo.alpha == alpha).all()
 
 
-def tiff(image: np.ndarray, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    tifffile.imwrite(buffer, image, **options)
-    return buffer.getvalue()
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize("compression", [{}, {"compression": "zlib", "predictor": True}])
+def test_colours_multiplied_by_alpha_are_divided_again(
+    colour: bool, depth: int, compression: dict
+) -> None:
+    whole = (1 << depth) - 1
+    gray = samples.camera() if depth == 8 else samples.camera16()
+    image = np.dstack([gray] * 3) if colour else gray[..., None]
+    alpha = np.linspace(0, whole, gray.size).astype(gray.dtype).reshape(gray.shape)
+    multiplied = np.rint(image * (alpha[..., None] / whole)).astype(gray.dtype)
+    photo = read_photo(
+        tiff(
+            np.dstack([multiplied, alpha]),
+            photometric="rgb" if colour else "minisblack",
+            extrasamples=["assocalpha"],
+            planarconfig="contig",
+            **compression,
+        )
+    )
+    assert photo.alpha is not None
+    assert (photo.alpha == alpha).all()
+    seen = photo.gray if photo.gray.dtype == gray.dtype else photo.gray / 257
+    # A product is rounded to half a step, which is more steps the smaller alpha is.
+    error = np.abs(seen.astype(float) - gray) - 0.5 * whole / np.maximum(alpha, 1)
+    assert error[alpha > whole // 64].max() <= 0.51
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_channel_of_unknown_meaning_is_no_transparency(depth: int) -> None:
+    gray = samples.camera() if depth == 8 else samples.camera16()
+    for image, photometric in (
+        (np.dstack([gray] * 3 + [gray[::-1]]), "rgb"),
+        (np.dstack([gray, gray[::-1]]), "minisblack"),
+        (np.dstack([gray, gray[::-1], gray]), "minisblack"),
+    ):
+        beside = ["unspecified"] * (2 if image.shape[2] == 3 else 1)
+        options = {"photometric": photometric, "extrasamples": beside, "planarconfig": "contig"}
+        photo = read_photo(tiff(image, **options))
+        assert photo.alpha is None
+        assert "unknown meaning" in photo.warnings[0]
+        assert off(photo.gray, gray if depth == 8 else gray / 257) < 0.01
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("options", [{}, {"byteorder": ">"}, {"predictor": True, "bigtiff": True}])
+def test_alpha_is_found_among_more_channels(depth: int, options: dict) -> None:
+    gray = samples.camera() if depth == 8 else samples.camera16()
+    alpha, other = gray[::-1], gray[:, ::-1]
+    kinds = ["unspecified", "unassalpha", "unspecified"]
+    for colours, photometric in (([gray], "minisblack"), ([gray] * 3, "rgb")):
+        photo = read_photo(
+            tiff(
+                np.dstack([*colours, other, alpha, other]),
+                photometric=photometric,
+                planarconfig="contig",
+                extrasamples=kinds,
+                compression="zlib",
+                **options,
+            )
+        )
+        assert photo.alpha is not None
+        assert (photo.alpha == alpha).all()
+        assert "unknown meaning" in photo.warnings[0]
+        assert off(photo.gray, gray if depth == 8 else gray / 257) < 0.01
+
+
+def test_tiffs_whose_channels_the_decoder_mixes_up_are_refused_by_name() -> None:
+    ink = np.dstack([GRAY] * 4)
+    for image, options, said in (
+        (ink.astype(np.uint16) * 257, {"photometric": "separated"}, "ink at 16 bits"),
+        (np.dstack([ink, GRAY]), {"photometric": "separated", "extrasamples": [2]}, "ink of 5"),
+        (
+            np.dstack([ink, ink]),
+            {"photometric": "rgb", "extrasamples": [0] * 5},
+            "channels beside its colours",
+        ),
+        (
+            np.dstack([ink, GRAY]),
+            {"photometric": "rgb", "extrasamples": [2, 0], "tile": (32, 32)},
+            "transparency",
+        ),
+    ):
+        with pytest.raises(PhotoError, match=said) as caught:
+            read_photo(tiff(image, planarconfig="contig", **options))
+        assert "Save it as" in (caught.value.tip or "")
+
+
+def test_jpeg_2000_that_the_decoder_mixes_up_is_refused_by_name() -> None:
+    colour = Image.fromarray(COLOUR)
+    gray = Image.merge("LA", [Image.fromarray(GRAY), Image.fromarray(GRAY)])
+    for image, said in (
+        (gray, "transparency beside gray"),
+        (colour.convert("YCbCr"), "sYCC"),
+        (colour.convert("CMYK"), "ink"),
+    ):
+        with pytest.raises(PhotoError, match=said) as caught:
+            read_photo(samples.saved(image, "JPEG2000"))
+        assert "sRGB" in (caught.value.tip or "")
 
 
 def test_tiffs_whose_channels_lie_apart() -> None:
@@ -334,3 +544,28 @@ def test_any_shape(family: str, shape: tuple[int, int]) -> None:
     photo = read_photo(samples.saved(np.full(shape, 77, np.uint8), family))
     assert photo.shape == shape
     assert off(photo.gray, np.full(shape, 77)) <= 2
+
+
+def test_a_limit_beyond_all_memory_costs_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(samples.saved(GRAY, "PNG"))
+    assert (read_photo(path, limits=Limits(bytes=10**30)).gray == GRAY).all()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_is_read_to_its_end_or_to_the_limit(tmp_path: Path) -> None:
+    path, content = tmp_path / "pipe", samples.saved(data.camera(), "PPM")
+
+    def written() -> threading.Thread:
+        thread = threading.Thread(target=path.write_bytes, args=(content,))
+        thread.start()
+        return thread
+
+    os.mkfifo(path)
+    thread = written()
+    assert (read_photo(path).gray == data.camera()).all()
+    thread.join()
+    thread = written()
+    with pytest.raises(PhotoError, match=f"limit of {len(content) - 1:,}"):
+        read_photo(path, limits=Limits(bytes=len(content) - 1))
+    thread.join()
