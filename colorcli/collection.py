@@ -6,7 +6,6 @@ offset, so a collection of any size costs one scan of the tar headers.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import tarfile
@@ -19,14 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorcli.errors import PhotoError, UsageError
+from colorcli.lists import Entry, read_index, read_split_list
 
 T = TypeVar("T")
 
 PHOTO_SUFFIXES = frozenset(
     {".avif", ".bmp", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
-INDEX_COLUMNS = ("shard", "key", "split", "source", "label", "terms", "width", "height")
-SPLIT_LIST = "split.csv"
 _GIVEN_SPLITS = ("train", "val", "test")
 
 
@@ -56,6 +54,7 @@ class Item:
         label: its class, "" where unknown.
         terms: "open", "research", "unstated" as in the index; "" where there is none.
         location: where its bytes lie.
+        suffix: of its file's name, in lower case (".jpg"); "" where unknown.
     """
 
     key: str
@@ -64,6 +63,14 @@ class Item:
     label: str
     terms: str
     location: Location
+    suffix: str = ""
+
+    @property
+    def stem(self) -> str:
+        """The last part of the key, without `suffix` where it ends with that."""
+        name = PurePosixPath(self.key).name
+        ends = self.suffix and name.lower().endswith(self.suffix)
+        return name[: -len(self.suffix)] if ends else name
 
     def read(self) -> bytes:
         """The encoded photo. Safe to call from several threads at once.
@@ -110,14 +117,14 @@ def open_collection(
     path = Path(path)
     if path.is_dir():
         shards = sorted(p for p in path.glob("*.tar") if not p.name.startswith("."))
-        items = _from_shards(shards, path / "index.csv", seed, validation) if shards else []
+        items = _from_shards(shards, seed, validation) if shards else []
         items = items or _from_tree(path, seed, validation)
     elif path.suffix.lower() == ".tar" and path.is_file():
-        items = _from_shards([path], path.with_name("index.csv"), seed, validation)
+        items = _from_shards([path], seed, validation)
     elif path.is_file():
-        items = [
-            Item(path.name, hashed_split(path.name, seed, validation), "", "", "", Location(path))
-        ]
+        key, suffix = path.name, path.suffix.lower()
+        lot = hashed_split(key, seed, validation)
+        items = [Item(key, lot, "", "", "", Location(path), suffix)]
     else:
         raise UsageError(f"{path}: no such file or folder")
     if not items:
@@ -192,35 +199,56 @@ def hashed_split(key: str, seed: int, validation: float) -> str:
 
 def hashed_fraction(key: str, seed: int) -> float:
     """A number in [0, 1) that depends on the key and the seed alone; even over keys."""
-    digest = hashlib.blake2b(f"{seed}:{key}".encode(), digest_size=8).digest()
+    # Names of files need not be UTF-8: their bytes are hashed as they are.
+    text = f"{seed}:{key}".encode("utf-8", "surrogateescape")
+    digest = hashlib.blake2b(text, digest_size=8).digest()
     # 53 bits fit a float exactly; 64 could round up to 1.0.
     return (int.from_bytes(digest, "big") >> 11) / 2.0**53
 
 
-def photo_paths(root: Path) -> Iterator[Path]:
-    """Photos below `root`, sorted, by suffix; hidden files and folders skipped."""
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith(".") and PurePosixPath(name).suffix.lower() in PHOTO_SUFFIXES:
-                yield Path(folder, name)
+def photo_paths(root: Path) -> list[Path]:
+    """Photos below `root`, sorted by folder and name, by suffix; hidden ones are skipped.
+
+    Links to folders are followed, but each folder is read once, as itself where it lies below
+    `root`: a loop ends, and no photo is listed twice, which would let it be in two splits.
+    """
+    found: list[Path] = []
+    seen: set[Path] = set()
+    starts = [root]
+    while starts:
+        links: list[Path] = []
+        for start in starts:
+            for folder, folders, names in os.walk(start):
+                real = Path(folder).resolve()
+                if real in seen:
+                    folders.clear()
+                    continue
+                seen.add(real)
+                folders[:] = sorted(name for name in folders if not name.startswith("."))
+                links += [Path(folder, name) for name in folders if Path(folder, name).is_symlink()]
+                found += [
+                    Path(folder, name)
+                    for name in names
+                    if not name.startswith(".")
+                    and PurePosixPath(name).suffix.lower() in PHOTO_SUFFIXES
+                ]
+        # Only after every real folder, so that those win over links to them.
+        starts = links
+    return sorted(found, key=lambda path: (path.parent.parts, path.name))
 
 
-def _from_shards(shards: list[Path], index: Path, seed: int, validation: float) -> list[Item]:
-    rows = _read_index(index) if index.is_file() else {}
-    listed = _read_split_list(index.parent)
+def _from_shards(shards: list[Path], seed: int, validation: float) -> list[Item]:
+    folder = shards[0].parent
+    index, listed = read_index(folder), read_split_list(folder)
     items = []
     for shard in shards:
         for name, location in _members(shard):
-            key = PurePosixPath(name).stem
-            row = rows.get((shard.stem, key))
-            split, source, label, terms = row or (
-                hashed_split(key, seed, validation),
-                shard.stem,
-                "",
-                "",
+            key, suffix = PurePosixPath(name).stem, PurePosixPath(name).suffix.lower()
+            entry = index.get((shard.stem, key)) or Entry(
+                hashed_split(key, seed, validation), shard.stem, "", ""
             )
-            items.append(Item(key, listed.get(key, split), source, label, terms, location))
+            split = listed.get(key, entry.split)
+            items.append(Item(key, split, entry.source, entry.label, entry.terms, location, suffix))
     return items
 
 
@@ -242,24 +270,8 @@ def _members(shard: Path) -> Iterator[tuple[str, Location]]:
             yield member.name, Location(shard, member.offset_data, member.size)
 
 
-def _read_index(index: Path) -> dict[tuple[str, str], tuple[str, str, str, str]]:
-    rows = {}
-    for row in _read_csv(index, ("shard", "key", "split")):
-        rows[row["shard"], row["key"]] = (
-            row["split"],
-            row.get("source") or "",
-            row.get("label") or "",
-            row.get("terms") or "",
-        )
-    return rows
-
-
 def _from_tree(root: Path, seed: int, validation: float) -> list[Item]:
-    listed = {}
-    if (root / SPLIT_LIST).is_file():
-        listed = {
-            row["key"]: row["split"] for row in _read_csv(root / SPLIT_LIST, ("key", "split"))
-        }
+    listed = read_split_list(root)
     # Both must be there: `train` alone is more likely a class of vehicles.
     given = (root / "train").is_dir() and (root / "val").is_dir()
     items = []
@@ -272,26 +284,7 @@ def _from_tree(root: Path, seed: int, validation: float) -> list[Item]:
             split = split or folders[0]
             folders = folders[1:]
         split = split or hashed_split(key, seed, validation)
-        items.append(
-            Item(key, split, root.name, folders[-1] if folders else "", "", Location(photo))
-        )
+        label = folders[-1] if folders else ""
+        suffix = photo.suffix.lower()
+        items.append(Item(key, split, root.name, label, "", Location(photo), suffix))
     return items
-
-
-def _read_split_list(folder: Path) -> dict[str, str]:
-    path = folder / SPLIT_LIST
-    if not path.is_file():
-        return {}
-    return {row["key"]: row["split"] for row in _read_csv(path, ("key", "split"))}
-
-
-def _read_csv(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in needed if name not in (reader.fieldnames or ())]
-            if missing:
-                raise PhotoError(f"{path}: lacks the column {missing[0]!r}")
-            return list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise PhotoError(f"{path}: cannot be read: {error}") from error

@@ -1,11 +1,11 @@
-"""Getting photographs ready to train on: split lists, ten-fold sets, gray copies."""
+"""Collections made from collections: ten-fold sets, close-ups of faces, gray copies."""
 
 from __future__ import annotations
 
-import csv
-import io
+import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
@@ -14,68 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from colorcli.closeups import close_ups
-from colorcli.collection import Item, decode_rgb, hashed_fraction
+from colorcli.collection import Item, decode_rgb, hashed_fraction, photo_paths
 from colorcli.errors import PhotoError, UsageError
 from colorcli.files import write_whole
 from colorcli.lab import L_from_gray, gray_from_rgb, lab_to_rgb
+from colorcli.lists import SPLIT_LIST, split_list
 from colorcli.metrics import scikit_image
 
 Array: TypeAlias = npt.NDArray[Any]
-SPLITS = ("train", "val", "test")
 
 _JPEG = (".jpg", ".jpeg")
-
-
-def shares_of(text: str) -> tuple[float, ...]:
-    """Shares of train, val and, if given, test: "9:1" and "95/2.5/2.5" alike.
-
-    Returns:
-        Two or three numbers above 0 that add up to 1.
-
-    Raises:
-        UsageError: not such a list.
-    """
-    try:
-        parts = [float(part) for part in text.replace("/", ":").split(":")]
-    except ValueError:
-        parts = []
-    if len(parts) not in (2, 3) or not all(0 < part < float("inf") for part in parts):
-        raise UsageError(f"{text!r}: not a ratio", tip="for example 9:1 or 95/2.5/2.5")
-    return tuple(part / sum(parts) for part in parts)
-
-
-def draw_split(items: Sequence[Item], shares: Sequence[float], seed: int) -> dict[str, str]:
-    """Deal photos out to train, val and test, by lot.
-
-    The lot of a photo is its hashed key (`collection.hashed_fraction`), so that the same seed
-    deals alike on every machine; the counts are exact to rounding.
-
-    Args:
-        items: the photos.
-        shares: of train, val and, if given, test; as `shares_of` returns them.
-        seed: of the lots.
-
-    Returns:
-        Key → split, sorted by key.
-    """
-    keys = sorted((item.key for item in items), key=lambda key: (hashed_fraction(key, seed), key))
-    # The smaller splits are cut first: a rounded share of few photos is not left to train alone.
-    ends = np.rint(np.cumsum(shares[1:]) * len(keys)).astype(int)
-    drawn, start = {}, 0
-    for name, end in zip(SPLITS[1:], ends, strict=False):
-        drawn.update(dict.fromkeys(keys[start:end], name))
-        start = end
-    drawn.update(dict.fromkeys(keys[start:], SPLITS[0]))
-    return dict(sorted(drawn.items()))
-
-
-def split_list(drawn: dict[str, str]) -> bytes:
-    """The text of `split.csv`, which `open_collection` follows."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["key", "split"])
-    writer.writerows(drawn.items())
-    return text.getvalue().encode()
 
 
 def augment(
@@ -89,8 +37,9 @@ def augment(
     """Write each train photo `factor` times: itself, and random transforms of it.
 
     Photos of other splits are written once, unchanged, so that `out` is a collection of its own:
-    `out/SPLIT/LABEL/NAME.ext`, and `NAME.1.ext`, `NAME.2.ext`, … for the transforms. A transform
-    depends on the photo's key, its number and the seed alone.
+    `out/SPLIT/LABEL/NAME.ext`, and `NAME.1.ext`, `NAME.2.ext`, … for the transforms, less the
+    names that photos have already. At the end `out/split.csv` lists the split of all of them. A
+    transform depends on the photo's key, its place among them and the seed alone.
 
     Args:
         items: the photos.
@@ -101,6 +50,12 @@ def augment(
 
     Yields:
         Each photo once it is done, and what went wrong with it or None.
+
+    Raises:
+        UsageError: `out/split.csv` is there and `replace` is false, photos of `items` lie below
+            `out`, two would be written to one file, or a split cannot name a folder; all of them
+            before the first file is written.
+        PhotoError: `out/split.csv` cannot be written.
     """
 
     def transforms(item: Item, rgb: Array) -> Iterator[Array]:
@@ -116,7 +71,7 @@ def add_close_ups(
 ) -> Iterator[tuple[Item, str | None]]:
     """Write each photo once, and of train photos the close-ups of their faces beside them.
 
-    `out` is a collection of its own, with files called as those of `augment`.
+    `out` is a collection of its own, with files called and listed as those of `augment`.
 
     Args:
         items: the photos.
@@ -127,7 +82,8 @@ def add_close_ups(
         Each photo once it is done, and what went wrong with it or None.
 
     Raises:
-        UsageError: scikit-image is not installed.
+        UsageError: scikit-image is not installed; or as `augment`.
+        PhotoError: as `augment`.
     """
     scikit_image("feature")  # said before the first file is written
     return _with_more(items, out, lambda _, rgb: close_ups(rgb), replace)
@@ -140,20 +96,36 @@ def _with_more(
     replace: bool,
 ) -> Iterator[tuple[Item, str | None]]:
     """Write each photo unchanged, and what is made of those of the train split, numbered."""
-    for item, folder in _placed(items, out, by_split=True):
+    listing = out / SPLIT_LIST
+    if os.path.lexists(listing) and not replace:
+        raise UsageError(f"{listing}: exists already", tip="--force replaces it")
+    _refuse_within(items, out)
+    placed = _placed(items, out, by_split=True)
+    originals = {folder / f"{item.stem}{item.suffix}" for item, folder in placed}
+    for item, folder in placed:
         try:
             data = item.read()
             rgb = decode_rgb(data)
-            suffix = PurePosixPath(item.key).suffix.lower() or _suffix_of(data)
-            name, ending = PurePosixPath(item.key).stem, _ending(item)
-            write_whole(folder / f"{name}{suffix}", data, replace=replace)
-            for number, made in enumerate(make(item, rgb) if item.split == "train" else (), 1):
-                path = folder / f"{name}.{number}{ending}"
-                write_whole(path, _encoded(made, ending), replace=replace)
+            write_whole(folder / f"{item.stem}{item.suffix}", data, replace=replace)
+            numbered = (folder / f"{item.stem}.{number}{_ending(item)}" for number in count(1))
+            free = (path for path in numbered if path not in originals)
+            for made in make(item, rgb) if item.split == "train" else ():
+                write_whole(next(free), _encoded(made, _ending(item)), replace=replace)
         except PhotoError as error:
             yield item, str(error)
         else:
             yield item, None
+    if splits := _splits_below(out, {item.split for item in items}):
+        write_whole(listing, split_list(splits), replace=replace)
+
+
+def _splits_below(out: Path, splits: set[str]) -> dict[str, str]:
+    """The split of each photo in the folders `out/SPLIT`.
+
+    Of those too that an earlier run left there: unlisted, their split would be drawn by lot.
+    """
+    keys = [path.relative_to(out) for path in photo_paths(out)]
+    return {key.as_posix(): key.parts[0] for key in keys if key.parts[0] in splits}
 
 
 def random_transform(rgb: Array, random: np.random.Generator) -> Array:
@@ -191,7 +163,7 @@ def random_transform(rgb: Array, random: np.random.Generator) -> Array:
 
 
 def gray_copies(
-    items: Sequence[Item], out: Path, *, replace: bool = False
+    items: Sequence[Item], out: Path, *, others: Sequence[Item] = (), replace: bool = False
 ) -> Iterator[tuple[Item, str | None]]:
     """Write a gray copy of each photo, of equal L, the tree mirrored below `out`.
 
@@ -200,13 +172,18 @@ def gray_copies(
     Args:
         items: the photos.
         out: a folder, made where it is missing.
+        others: photos that are not copied, and must not be replaced either.
         replace: whether files already there are replaced.
 
     Yields:
         Each photo once it is done, and what went wrong with it or None.
+
+    Raises:
+        UsageError: a copy would replace one of `items` or `others`, or two would be written to
+            one file; before the first is written.
     """
-    for item, folder in _placed(items, out, by_split=False):
-        path = folder / f"{PurePosixPath(item.key).stem}{_ending(item)}"
+    for item, folder in _placed(items, out, by_split=False, others=others):
+        path = folder / f"{item.stem}{_ending(item)}"
         try:
             gray = gray_of(decode_rgb(item.read()))
             write_whole(path, _encoded(gray, path.suffix), replace=replace)
@@ -222,44 +199,69 @@ def gray_of(rgb: Array) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(lab_to_rgb(L, np.zeros((*L.shape, 2), np.float32))[..., 0])
 
 
-def _placed(items: Iterable[Item], out: Path, *, by_split: bool) -> Iterator[tuple[Item, Path]]:
-    """Each item with its folder below `out`; refuses two that would write one file."""
-    placed = []
-    for item in items:
-        folder = PurePosixPath(item.key).parent
-        # A tree keeps its folders; shards have none, so the label makes one.
-        folder = folder if folder.parts else PurePosixPath(_safe(item.label))
-        if by_split and folder.parts[:1] != (item.split,):
-            folder = item.split / folder
-        placed.append((item, out / folder))
-    names = Counter(
-        folder / f"{PurePosixPath(item.key).stem}{_ending(item)}" for item, folder in placed
-    )
-    twice = next((name for name, count in names.items() if count > 1), None)
-    if twice is not None:
-        raise UsageError(f"{twice}: two photos would be written here", tip="rename one of them")
-    return iter(placed)
+def _placed(
+    items: Sequence[Item], out: Path, *, by_split: bool, others: Sequence[Item] = ()
+) -> list[tuple[Item, Path]]:
+    """Each item with its folder below `out`.
+
+    Raises:
+        UsageError: two would write one file, or one would replace a photo of `items` or `others`.
+    """
+    placed = [(item, out / _folder_of(item, by_split=by_split)) for item in items]
+    own = _files_of([*items, *others])
+    targets = Counter(folder / f"{item.stem}{_ending(item)}" for item, folder in placed)
+    for target, times in targets.items():
+        if times > 1:
+            raise UsageError(
+                f"{target}: two photos would be written here", tip="rename one of them"
+            )
+        if os.path.realpath(target) in own:
+            raise UsageError(
+                f"{target}: is a photo of the collection itself",
+                tip="choose another folder with -o",
+            )
+    return placed
+
+
+def _folder_of(item: Item, *, by_split: bool) -> PurePosixPath:
+    folder = PurePosixPath(item.key).parent
+    # A tree keeps its folders; shards have none, so the label makes one.
+    folder = folder if folder.parts else PurePosixPath(_safe(item.label))
+    if not by_split or folder.parts[:1] == (item.split,):
+        return folder
+    # An index may say anything, and what is written has to stay below `out`, and be seen there.
+    if Path(item.split).name != item.split or item.split.startswith("."):
+        raise UsageError(
+            f"{item.key}: its split {item.split!r} cannot be the name of a folder",
+            tip="rename it in the list of splits",
+        )
+    return item.split / folder
+
+
+def _refuse_within(items: Sequence[Item], out: Path) -> None:
+    """Refuse a folder that photos lie in: it could not be a collection of its own."""
+    root = Path(os.path.realpath(out))
+    for path in map(Path, sorted(_files_of(items))):
+        if root in path.parents:
+            raise UsageError(
+                f"{out}: holds {path.name}, a photo of the collection itself",
+                tip="choose another folder with -o",
+            )
+
+
+def _files_of(items: Sequence[Item]) -> set[str]:
+    """Where those lie that are files of their own, links followed."""
+    # Unlike `Path.resolve`, this minds no links that lead back to themselves.
+    return {os.path.realpath(i.location.path) for i in items if i.location.size is None}
 
 
 def _ending(item: Item) -> str:
     """Of a file made from a photo: JPEG stays JPEG, everything else becomes PNG."""
-    suffix = PurePosixPath(item.key).suffix.lower()
-    return suffix if suffix in _JPEG else ".png"
+    return item.suffix if item.suffix in _JPEG else ".png"
 
 
 def _safe(label: str) -> str:
     return "".join(c if c.isalnum() or c in "-_ " else "_" for c in label).strip()
-
-
-def _suffix_of(data: bytes) -> str:
-    kinds: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
-        (".jpg", lambda d: d[:2] == b"\xff\xd8"),
-        (".png", lambda d: d[:4] == b"\x89PNG"),
-        (".webp", lambda d: d[8:12] == b"WEBP"),
-        (".avif", lambda d: d[4:8] == b"ftyp"),
-        (".bmp", lambda d: d[:2] == b"BM"),
-    )
-    return next((suffix for suffix, fits in kinds if fits(data)), ".tif")
 
 
 def _encoded(picture: Array, ending: str) -> bytes:

@@ -221,6 +221,19 @@ def test_a_folder_of_photos(
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.parametrize(
+    "options", [("--sizes", "64"), ("--runs", "3"), ("--force",), ("--scope", "conversion")]
+)
+def test_what_belongs_to_the_table_does_not_go_with_a_folder(
+    model_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+) -> None:
+    assert bench(model_folder, "--photos", str(tmp_path), *options) == 2
+    assert f"does not go with {options[0]}" in capsys.readouterr().err
+
+
 def test_a_folder_without_photos_is_an_error(model_folder: Path, tmp_path: Path) -> None:
     assert bench(model_folder, "--photos", str(tmp_path)) == 1
 

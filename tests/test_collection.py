@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -180,8 +181,73 @@ def test_a_compressed_or_broken_shard_is_refused_by_name(tmp_path: Path) -> None
 
 def test_an_index_without_its_columns_is_refused(shards: Path) -> None:
     (shards / "index.csv").write_text("shard,name\na,b\n")
-    with pytest.raises(PhotoError, match="lacks the column 'key'"):
+    with pytest.raises(PhotoError, match="lacks the column 'key'") as caught:
         open_collection(shards)
+    assert "shard,key,split" in (caught.value.tip or "")
+
+
+@pytest.mark.parametrize("row", ["a,one_1", "a,one_1,,ones", ",one_1,val"])
+def test_a_line_of_an_index_without_what_is_needed_is_refused_by_its_number(
+    shards: Path, row: str
+) -> None:
+    (shards / "index.csv").write_text(f"shard,key,split,source\na,one_0,train,ones\n{row}\n")
+    with pytest.raises(PhotoError, match=r"index\.csv: line 3 lacks its (split|shard)"):
+        open_collection(shards)
+
+
+def test_lists_may_begin_with_the_byte_order_mark_of_a_spreadsheet(shards: Path) -> None:
+    index = shards / "index.csv"
+    index.write_bytes(b"\xef\xbb\xbf" + index.read_bytes())
+    (shards / "split.csv").write_bytes(b"\xef\xbb\xbfkey,split\r\none_3,test\r\n")
+    found = {item.key: item.split for item in open_collection(shards)}
+    assert (found["one_0"], found["two"], found["one_3"]) == ("train", "val", "test")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
+def test_names_that_are_not_utf_8_are_names_like_others(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.jpg")
+    write(tmp_path / "tree" / name, b"x")
+    (item,) = open_collection(tmp_path / "tree")
+    assert (item.key, item.split in ("train", "val")) == (name, True)
+    (tmp_path / "tree" / "split.csv").write_bytes(b"key,split\ncaf\xe9.jpg,test\n")
+    assert [item.split for item in open_collection(tmp_path / "tree")] == ["test"]
+    write_tar(tmp_path / "a.tar", {name: b"x"})
+    (tmp_path / "index.csv").write_bytes(b"shard,key,split\na,caf\xe9,val-large\n")
+    assert [item.split for item in open_collection(tmp_path / "a.tar")] == ["val-large"]
+
+
+def test_an_item_knows_its_stem_and_suffix_wherever_it_lies(tmp_path: Path) -> None:
+    write(tmp_path / "tree" / "sea" / "St. Peter.JPG", b"x")
+    write_tar(tmp_path / "a.tar", {"St. Peter.JPG": b"x"})
+    for place in ("tree", "a.tar", "tree/sea/St. Peter.JPG"):
+        (item,) = open_collection(tmp_path / place)
+        assert (item.stem, item.suffix) == ("St. Peter", ".jpg")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_links_to_folders_are_followed(tmp_path: Path) -> None:
+    root = tmp_path / "photos"
+    root.mkdir()
+    for split in ("train", "val"):
+        write(tmp_path / "disk" / f"{split}_photos" / "sea" / f"{split}.jpg", b"x")
+        (root / split).symlink_to(tmp_path / "disk" / f"{split}_photos")
+    found = {item.key: (item.split, item.label) for item in open_collection(root)}
+    assert found == {
+        "train/sea/train.jpg": ("train", "sea"),
+        "val/sea/val.jpg": ("val", "sea"),
+    }
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_no_link_makes_a_loop_or_lists_a_photo_twice(tmp_path: Path) -> None:
+    root = tmp_path / "photos"
+    write(root / "sea" / "a.jpg", b"x")
+    write(root / "hills" / "b.jpg", b"x")
+    (root / "sea" / "up").symlink_to(root)
+    (root / "hills" / "out").symlink_to(tmp_path)
+    (root / "also").symlink_to(root / "sea")
+    (root / "gone").symlink_to(tmp_path / "nothing")
+    assert [item.key for item in open_collection(root)] == ["hills/b.jpg", "sea/a.jpg"]
 
 
 def test_a_shard_cut_short_after_opening(shards: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tarfile
 from collections import Counter
 from itertools import pairwise
@@ -14,7 +15,8 @@ import pytest
 from colorcli.cli.ending import run_command_line
 from colorcli.closeups import close_ups, find_faces
 from colorcli.collection import Item, Location, decode_rgb, open_collection
-from colorcli.curation import draw_split, gray_of, random_transform, shares_of
+from colorcli.curation import gray_of, random_transform
+from colorcli.dealing import draw_split, shares_of
 from colorcli.errors import UsageError
 from colorcli.inspection import alike, inspect, perceptual_hash, truncated
 from colorcli.lab import rgb_to_lab
@@ -47,6 +49,9 @@ def photos(tmp_path: Path, astronaut: np.ndarray, coffee: np.ndarray) -> Path:
     return root
 
 
+needs_links = pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+
+
 def some_items(count: int) -> list[Item]:
     return [Item(f"{i}.jpg", "train", "", "", "", Location(Path("x"))) for i in range(count)]
 
@@ -54,6 +59,18 @@ def some_items(count: int) -> list[Item]:
 def data(capsys: pytest.CaptureFixture[str], *arguments: Any) -> tuple[int, str, str]:
     status = run_command_line(["data", *map(str, arguments)])
     return status, *capsys.readouterr()
+
+
+def shard(folder: Path, splits: dict[str, str], rgb: np.ndarray) -> Path:
+    """A shard of JPEGs, the same picture under each of these keys, and its index."""
+    folder.mkdir()
+    picture = save(folder.parent / "picture.jpg", rgb)
+    with tarfile.open(folder / "a.tar", "w") as tar:
+        for key in splits:
+            tar.add(picture, f"{key}.jpg")
+    rows = [f"a,{key},{split}" for key, split in splits.items()]
+    (folder / "index.csv").write_text("\n".join(["shard,key,split", *rows]))
+    return folder
 
 
 def files(folder: Path) -> list[str]:
@@ -79,10 +96,25 @@ def test_what_is_no_ratio(text: str) -> None:
     [
         (750, "9:1", {"train": 675, "val": 75}),
         (400, "95/2.5/2.5", {"train": 380, "val": 10, "test": 10}),
-        (3, "9:1", {"train": 3}),
     ],
 )
 def test_counts_are_exact(count: int, ratio: str, counts: dict[str, int]) -> None:
+    assert Counter(draw_split(some_items(count), shares_of(ratio), 0).values()) == counts
+
+
+@pytest.mark.parametrize(
+    ("count", "ratio", "counts"),
+    [
+        (4, "9:1", {"train": 3, "val": 1}),
+        (2, "9:1", {"train": 1, "val": 1}),
+        (4, "1:99", {"train": 1, "val": 3}),
+        (5, "95/2.5/2.5", {"train": 3, "val": 1, "test": 1}),
+        (2, "95/2.5/2.5", {"train": 2}),
+    ],
+)
+def test_no_split_is_left_empty_where_there_are_photos_enough(
+    count: int, ratio: str, counts: dict[str, int]
+) -> None:
     assert Counter(draw_split(some_items(count), shares_of(ratio), 0).values()) == counts
 
 
@@ -105,9 +137,35 @@ def test_split_writes_a_list_that_the_collection_follows(
         "val": 1,
         "test": 1,
     }
-    assert data(capsys, "split", tmp_path)[0] == 1
     assert data(capsys, "split", tmp_path, "--force")[0] == 0
     assert Counter(item.split for item in open_collection(tmp_path))["val"] == 4
+
+
+def test_a_split_is_not_drawn_anew_unasked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.jpg").write_bytes(b"x")
+    assert data(capsys, "split", tmp_path)[0] == 0
+    drawn = (tmp_path / "split.csv").read_bytes()
+    status, _, err = data(capsys, "split", tmp_path, "--seed", 5)
+    assert status == 2
+    assert "split.csv: exists already" in err
+    assert "--force" in err
+    assert "--skip-existing" not in err
+    assert (tmp_path / "split.csv").read_bytes() == drawn
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
+def test_names_that_are_not_utf_8_are_split_and_followed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in (b"caf\xe9.jpg", b"b.jpg"):
+        (tmp_path / os.fsdecode(name)).write_bytes(b"x")
+    assert data(capsys, "split", tmp_path, "--ratio", "1:1")[0] == 0
+    first, second = (item.split for item in open_collection(tmp_path))
+    assert {first, second} == {"train", "val"}
+    assert data(capsys, "split", tmp_path, "--ratio", "1:1", "--seed", 1, "--force")[0] == 0
 
 
 def test_a_transform_keeps_size_and_colours(astronaut: np.ndarray) -> None:
@@ -137,7 +195,8 @@ def test_augment_writes_ten_of_each_train_photo(
     out = tmp_path / "out"
     assert data(capsys, "augment", photos, "-o", out)[0] == 0
     names = files(out)
-    assert len(names) == 10 + 10 + 1
+    assert len(names) == 10 + 10 + 1 + 1
+    assert "split.csv" in names
     assert "train/people/astronaut.jpg" in names
     assert {f"train/people/astronaut.{i}.jpg" for i in range(1, 10)} < set(names)
     assert {f"train/coffee.{i}.png" for i in range(1, 10)} < set(names)
@@ -184,7 +243,144 @@ def test_augment_unpacks_shards_by_label(
         "shard,key,split,source,label,terms,width,height\na,coffee,train,s,cups/../x,open,1,1\n"
     )
     assert data(capsys, "augment", shards, "-o", tmp_path / "out", "--factor", 2)[0] == 0
-    assert files(tmp_path / "out") == ["train/cups____x/coffee.1.png", "train/cups____x/coffee.png"]
+    assert files(tmp_path / "out") == [
+        "split.csv",
+        "train/cups____x/coffee.1.png",
+        "train/cups____x/coffee.png",
+    ]
+
+
+@pytest.mark.parametrize("command", ["augment", "faces"])
+@pytest.mark.parametrize("held_out", ["val", "val-large"])
+def test_held_out_photos_stay_held_out_and_no_others_are(
+    command: str,
+    held_out: str,
+    coffee: np.ndarray,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    splits = {f"t{i}": "train" for i in range(12)} | {f"h{i}": held_out for i in range(8)}
+    photos, out = shard(tmp_path / "shards", splits, coffee[::4, ::4]), tmp_path / "out"
+    assert data(capsys, command, photos, "-o", out)[0] == 0
+    for item in open_collection(out):
+        assert item.split == splits[item.stem.partition(".")[0]]
+
+
+def test_transforms_of_one_photo_are_all_to_train_on(
+    coffee: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = shard(tmp_path / "shards", {"a": "train", "b": "train"}, coffee[::4, ::4])
+    out = tmp_path / "out"
+    assert data(capsys, "augment", photos, "-o", out, "--factor", 20)[0] == 0
+    assert Counter(item.split for item in open_collection(out)) == {"train": 40}
+    # Those of the first run, which the second leaves there, are to train on as before.
+    assert data(capsys, "augment", photos, "-o", out, "--factor", 2, "--force")[0] == 0
+    assert Counter(item.split for item in open_collection(out)) == {"train": 40}
+
+
+@pytest.mark.parametrize("command", ["augment", "faces"])
+def test_a_list_of_splits_is_not_replaced_unasked(
+    command: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "split.csv").write_text("key,split\nmine.jpg,val\n")
+    status, _, err = data(capsys, command, photos, "-o", out)
+    assert status == 2
+    assert "--force replaces it" in err
+    assert files(out) == ["split.csv"], "refused before the first photo"
+    assert data(capsys, command, photos, "-o", out, "--force")[0] == 0
+    assert "mine.jpg" not in (out / "split.csv").read_text()
+
+
+@pytest.mark.parametrize("split", ["../elsewhere", "a/b", "..", ".hidden"])
+def test_a_split_that_is_no_name_of_a_folder_is_refused(
+    split: str, coffee: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = shard(tmp_path / "shards", {"a": "train", "b": split}, coffee)
+    before = files(tmp_path)
+    status, _, err = data(capsys, "augment", photos, "-o", tmp_path / "out")
+    assert status == 2
+    assert "b: its split" in err
+    assert files(tmp_path) == before
+
+
+def test_names_in_shards_may_hold_dots(
+    coffee: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = ["St. Peter", "photo.v2", "photo.v3"]
+    photos = shard(tmp_path / "shards", dict.fromkeys(keys, "train"), coffee)
+    assert data(capsys, "augment", photos, "-o", tmp_path / "out", "--factor", 2)[0] == 0
+    assert {item.key for item in open_collection(tmp_path / "out")} == {
+        f"train/{key}{ending}" for key in keys for ending in (".jpg", ".1.jpg")
+    }
+    assert data(capsys, "gray", photos, "-o", tmp_path / "gray")[0] == 0
+    assert files(tmp_path / "gray") == sorted(f"{key}.jpg" for key in keys)
+
+
+def test_transforms_take_no_name_that_a_photo_has(
+    photos: Path, coffee: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("coffee.1.png", "coffee.3.png"):
+        save(photos / "train" / name, coffee[::2])
+    out = tmp_path / "out"
+    for force in ([], ["--force"]):
+        assert data(capsys, "augment", photos, "-o", out, "--factor", 3, *force)[0] == 0
+        names = {name for name in files(out / "train") if name.startswith("coffee")}
+        assert names == {
+            f"coffee{number}.png"
+            for number in ("", ".2", ".4", ".1", ".1.1", ".1.2", ".3", ".3.1", ".3.2")
+        }
+        for item in open_collection(photos):
+            assert (out / item.key).read_bytes() == item.read()
+
+
+def test_what_faces_wrote_can_be_augmented(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert data(capsys, "faces", photos, "-o", tmp_path / "faces")[0] == 0
+    train = len(open_collection(tmp_path / "faces", split="train"))
+    status, _, _ = data(
+        capsys, "augment", tmp_path / "faces", "-o", tmp_path / "out", "--factor", 3
+    )
+    assert status == 0
+    assert len(open_collection(tmp_path / "out", split="train")) == 3 * train
+
+
+@pytest.mark.parametrize("command", ["augment", "faces", "gray"])
+@pytest.mark.parametrize("link", [False, pytest.param(True, marks=needs_links)])
+def test_no_photo_of_the_collection_is_replaced(
+    command: str, link: bool, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {name: (photos / name).read_bytes() for name in files(photos)}
+    out = photos
+    if link:
+        out = tmp_path / "link"
+        out.symlink_to(photos)
+    status, _, err = data(capsys, command, photos, "-o", out, "--force")
+    assert status == 2
+    assert "a photo of the collection itself" in err
+    assert {name: (photos / name).read_bytes() for name in files(photos)} == before
+
+
+def test_a_gray_copy_replaces_no_photo_of_another_split(
+    coffee: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(tmp_path / "a.png", coffee)
+    save(tmp_path / "a.webp", coffee)
+    (tmp_path / "split.csv").write_text("key,split\na.png,train\na.webp,val\n")
+    original = (tmp_path / "a.png").read_bytes()
+    status, _, err = data(capsys, "gray", tmp_path, "-o", tmp_path, "--split", "val", "--force")
+    assert status == 2
+    assert "a.png: is a photo of the collection itself" in err
+    assert (tmp_path / "a.png").read_bytes() == original
+
+
+def test_gray_copies_may_lie_in_a_folder_among_the_photos(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert data(capsys, "gray", photos, "-o", photos / "gray")[0] == 0
+    assert len(files(photos)) == 6
 
 
 def test_two_photos_never_write_one_file(
@@ -297,6 +493,14 @@ def test_check_in_words_and_strictly(messy: Path, capsys: pytest.CaptureFixture[
     assert status == 1
     assert "duplicate\tcopy.png\tface.png\n" in out
     assert "tiny\ttiny.png\t100\n" in out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
+def test_check_names_what_is_not_utf_8(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (photos / os.fsdecode(b"caf\xe9.jpg")).symlink_to(photos / "nothing")
+    status, out, _ = data(capsys, "check", photos)
+    assert status == 0
+    assert "caf\\udce9.jpg" in out
 
 
 def test_sound_photos_pass_strictly(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:

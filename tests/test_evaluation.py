@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,63 @@ def test_the_command_says_what_it_needs(
     status, out, err = command(capsys, model_folder, photos)
     assert (status, out) == (2, "")
     assert "colorize-cli[evaluate]" in err
+
+
+@pytest.mark.parametrize("name", [GRAY, CONSTANT, "true"])
+def test_a_model_that_is_called_as_a_baseline_is_refused(
+    name: str,
+    photos: Path,
+    model_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Under that name the baseline would be measured instead."""
+    model = shutil.copytree(model_folder, tmp_path / name)
+    status, out, err = command(capsys, model, photos, "--device", "cpu")
+    assert (status, out) == (2, "")
+    assert f"{name!r} is what a column beside the models is called" in err
+    other = ("compare", model, model_folder, photos, "-o", tmp_path / "out")
+    assert run_command_line(list(map(str, other))) == 2
+    assert "rename the folder" in capsys.readouterr().err
+
+
+def test_a_sheet_that_could_not_be_written_is_refused_before_the_work(
+    photos: Path,
+    model_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("colorcli.cli.measuring.load", lambda *_, **__: pytest.fail("loaded"))
+    (tmp_path / "file").write_text("precious")
+    for sheet in (tmp_path / "file" / "sheet.png", tmp_path):
+        status, _, err = command(capsys, model_folder, photos, "--sheet", sheet, "--force")
+        assert status in (1, 2)
+        assert "folder" in err
+    out = ("compare", model_folder, photos, "-o", tmp_path / "file")
+    assert run_command_line(list(map(str, out))) == 1
+    assert "not a folder" in capsys.readouterr().err
+
+
+def test_the_figures_are_printed_even_if_the_disk_is_full_then(
+    photos: Path,
+    model_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(path: Path, *_: Any, **__: Any) -> None:
+        raise PhotoError(f"{path}: cannot be written: the disk is full")
+
+    monkeypatch.setattr("colorcli.files.write_whole", full)
+    options = ("--device", "cpu", "--size", "64", "--limit", 1)
+    status, out, err = command(
+        capsys, model_folder, photos, *options, "--sheet", tmp_path / "sheet.png"
+    )
+    assert (status, "PSNR" in out, "full" in err) == (1, True, True)
+    other = ("compare", model_folder, photos, *options, "-o", tmp_path / "out")
+    assert run_command_line(list(map(str, other))) == 1
+    assert "PSNR" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from colorcli.colorizer import Size
     from colorcli.model import Model
 
+_OF_THE_TABLE = {"sizes", "runs", "scope", "markdown", "csv", "plot", "force"}
+
 
 def bench(
+    ctx: typer.Context,
     sizes: Annotated[
         str, typer.Option(metavar="N,WxH,…", help="Sizes of the photos, in pixels.")
     ] = "224,512,1024,2048",
@@ -72,16 +75,19 @@ def bench(
     """
     from colorcli.bench.conversions import measure, parse_sizes
     from colorcli.bench.plot import check_plot, draw
-    from colorcli.cli.measuring import refuse_existing
-    from colorcli.cli.options import size_of, threads_of
+    from colorcli.cli.measuring import refuse_unwritable
+    from colorcli.cli.options import given, size_of, threads_of
     from colorcli.files import write_whole
 
     threads = threads_of(threads)
     if json + markdown + csv > 1:
         raise UsageError("--json, --markdown and --csv contradict each other", tip="give one")
     if photos is not None:
-        if plot is not None or markdown or csv or scope != "conversion":
-            raise UsageError("--photos has one figure: it goes with --json or nothing else")
+        if unfit := sorted(given(ctx) & _OF_THE_TABLE):
+            raise UsageError(
+                f"--photos has one figure: it does not go with --{unfit[0]}",
+                tip="of what is timed and shown only --size and --json can be chosen",
+            )
         figures = _folder(photos, size_of(size or "auto"), model, device, threads, precision, tile)
         _print_folder(figures, json=json)
         return
@@ -89,7 +95,7 @@ def bench(
     network_size = size_of(size or "full")
     if plot is not None:
         check_plot(plot)
-        refuse_existing([plot], force=force)
+        refuse_unwritable([plot], force=force)
     models, no_gpu = _models(model, device, threads, precision)
     with _progress(runs) as progress:
         table = measure(

@@ -65,7 +65,7 @@ def compare(
             "compare needs models and photos", tip="for example: colorize compare fusion photos/"
         )
     *models, last = models_and_photos
-    measuring.refuse_existing([out / _SHEET, out / _PAGE], force=force)
+    measuring.refuse_unwritable([out / _SHEET, out / _PAGE], force=force)
     everything, chosen = measuring.choose_photos(Path(last), split)
     items = spread(chosen, limit)
     training = [item for item in everything if item.split == "train"]
@@ -82,6 +82,13 @@ def compare(
     )
 
     rows = _table(result, specs)
+    measuring.say_failures(result.failed)
+    # The figures first: they took long, and the disk may be full.
+    if json:
+        print(json_module.dumps(_as_json(result, specs, out), indent=2))
+    else:
+        caption = measuring.originals_of(result.report) if result.report else "no colour known"
+        measuring.print_table(rows, caption)
     write_whole(out / _SHEET, encode_png(contact_sheet(result.titles, result.shown)), replace=force)
     page = slider_page(
         result.titles,
@@ -90,12 +97,7 @@ def compare(
         table=rows,
     )
     write_whole(out / _PAGE, page.encode(), replace=force)
-    measuring.say_failures(result.failed)
-    if json:
-        print(json_module.dumps(_as_json(result, specs, out), indent=2))
-    else:
-        caption = measuring.originals_of(result.report) if result.report else "no colour known"
-        measuring.print_table(rows, caption)
+    if not json:
         print(f"{out / _SHEET}\n{out / _PAGE}")
     if result.failed:
         raise typer.Exit(1)

@@ -43,14 +43,16 @@ def split(
 
     The other commands follow a split.csv that lies in the folder of the photos.
     """
-    from colorcli.collection import SPLIT_LIST, open_collection
-    from colorcli.curation import draw_split, shares_of, split_list
-    from colorcli.files import write_whole
+    from colorcli.cli.measuring import refuse_unwritable
+    from colorcli.collection import open_collection
+    from colorcli.dealing import draw_split, shares_of
+    from colorcli.files import is_stream, write_whole
+    from colorcli.lists import SPLIT_LIST, split_list
 
     shares = shares_of(ratio)
-    folder = photos if photos.is_dir() else photos.parent
+    path = out or (photos if photos.is_dir() else photos.parent) / SPLIT_LIST
+    refuse_unwritable([] if is_stream(path) else [path], force=force)
     drawn = draw_split(open_collection(photos), shares, seed)
-    path = out or folder / SPLIT_LIST
     write_whole(path, split_list(drawn), replace=force)
     counts = Counter(drawn.values())
     messages.say(f"{path}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
@@ -105,11 +107,12 @@ def gray(
     force: _Force = False,
 ) -> None:
     """Write a black-and-white copy of each photo, of equal lightness."""
-    from colorcli.collection import open_collection
+    from colorcli.collection import open_collection, select
     from colorcli.curation import gray_copies
 
-    items = open_collection(photos, split=split, seed=seed)
-    _tell(len(items), gray_copies(items, out, replace=force))
+    everything = open_collection(photos, seed=seed)
+    items = select(everything, split, photos)
+    _tell(len(items), gray_copies(items, out, others=everything, replace=force))
 
 
 @data.command()
@@ -143,7 +146,7 @@ def check(
     else:
         for kind in ("corrupt", "tiny", "gray", "toned"):
             for key, value in getattr(found, kind):
-                print(f"{kind}\t{messages.printable(key)}\t{value}")
+                print(f"{kind}\t{messages.printable(key)}\t{messages.printable(str(value))}")
         for kind, groups in (("duplicate", found.duplicates), ("similar", found.similar)):
             for group in groups:
                 print("\t".join([kind, *map(messages.printable, group)]))

@@ -53,12 +53,12 @@ def evaluate(
     from colorcli.evaluation import mean_colour
 
     metrics.scikit_image("metrics")
-    measuring.refuse_existing([sheet] if sheet else [], force=force)
+    measuring.refuse_unwritable([sheet] if sheet else [], force=force)
     everything = open_collection(photos, seed=seed)
     items = spread(select(everything, split, photos), limit)
     training = [item for item in everything if item.split == "train"]
     loaded, predict = measuring.load(model, device=device, size=size, vividness=vividness)
-    name = loaded.spec.folder.resolve().name
+    name = measuring.name_of(loaded)
     with measuring.progress_bar(len(items)) as progress:
         report = measure(
             {name: predict},
@@ -69,16 +69,16 @@ def evaluate(
             progress=progress,
         )
     measuring.say_failures(report.failed)
+    if json:
+        print(json_module.dumps({"model": name, "split": split, **report.as_dict()}, indent=2))
+    else:
+        rows = measuring.table_of(report.scores)
+        measuring.print_table(rows, measuring.originals_of(report))
     if sheet is not None:
         from colorcli.comparison import contact_sheet, encode_png, show
         from colorcli.files import write_whole
 
         titles, shown, _ = show({name: predict}, spread(items, _SHEET_PHOTOS))
         write_whole(sheet, encode_png(contact_sheet(titles, shown)), replace=force)
-    if json:
-        print(json_module.dumps({"model": name, "split": split, **report.as_dict()}, indent=2))
-    else:
-        rows = measuring.table_of(report.scores)
-        measuring.print_table(rows, measuring.originals_of(report))
     if report.failed:
         raise typer.Exit(1)

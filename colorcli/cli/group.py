@@ -88,6 +88,8 @@ def load_command(name: str, cls: type[TyperCommand] = _PlainCommand) -> Any:
     function = getattr(import_module(f"colorcli.cli.{name}"), name)
     if isinstance(function, typer.Typer):
         app = function
+        for command_info in app.registered_commands:
+            command_info.cls = cls
     else:
         app = typer.Typer(
             add_completion=False, context_settings={"help_option_names": ["-h", "--help"]}

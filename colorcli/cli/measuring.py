@@ -12,6 +12,7 @@ import typer
 
 from colorcli.cli import messages
 from colorcli.errors import UsageError
+from colorcli.files import is_stream, try_folder, unwritable
 
 if TYPE_CHECKING:
     from colorcli.collection import Item
@@ -71,29 +72,43 @@ def load(name: str, *, device: str, size: str, vividness: float = 1.0) -> tuple[
     return colorizer.model, predict
 
 
+def name_of(model: Model) -> str:
+    """What a model is called beside others: as its folder.
+
+    Raises:
+        UsageError: it is called as a column that is no model's.
+    """
+    from colorcli.comparison import TRUE
+    from colorcli.evaluation import CONSTANT, GRAY
+
+    folder = model.spec.folder.resolve()
+    if folder.name in (GRAY, CONSTANT, TRUE):
+        raise UsageError(
+            f"{folder}: {folder.name!r} is what a column beside the models is called",
+            tip="rename the folder",
+        )
+    return folder.name
+
+
 def load_all(
     models: Sequence[str], *, device: str, size: str, vividness: float = 1.0
 ) -> dict[str, tuple[Model, Predict]]:
     """Several models, each as `load` gives it, by the names of their folders.
 
     Raises:
-        UsageError: as `load`; or two have one name, or one that a column of its own has.
+        UsageError: as `load` and `name_of`; or two have one name.
         Others: as `load`.
     """
-    from colorcli.comparison import GRAY, TRUE
     from colorcli.router import PREFIX
 
     loaded: dict[str, tuple[Model, Predict]] = {}
     for given in models:
         model, predict = load(given, device=device, size=size, vividness=vividness)
-        name = model.spec.folder.resolve().name
+        name = name_of(model)
         # Two folders may hold models of one name: runs of one training, say.
         name = given if name in loaded or given.startswith(PREFIX) else name
-        if name in (*loaded, GRAY, TRUE):
-            raise UsageError(
-                f"{given}: a second system named {name!r}",
-                tip="give each model once; gray and true are the photos' own",
-            )
+        if name in loaded:
+            raise UsageError(f"{given}: a second system named {name!r}", tip="give each model once")
         loaded[name] = model, predict
     return loaded
 
@@ -117,15 +132,20 @@ def choose_photos(photos: Path, split: str | None) -> tuple[list[Item], list[Ite
     return items, select(items, split, photos)
 
 
-def refuse_existing(paths: Iterable[Path], *, force: bool) -> None:
-    """Refuse, before any work, to replace files.
+def refuse_unwritable(paths: Iterable[Path], *, force: bool) -> None:
+    """Refuse, before any work, files that could not be written after it.
 
     Raises:
-        UsageError: one of them is there, and `force` is false.
+        UsageError: one of them is there, and `force` is false; or it is a folder.
+        PhotoError: nothing can be written into its folder.
     """
     for path in paths:
+        if path.is_dir():
+            raise UsageError(f"{path}: is a folder", tip="give the name of a file")
         if path.exists() and not force:
             raise UsageError(f"{path}: exists already", tip="--force replaces it")
+        if not is_stream(path) and (error := try_folder(path.parent)) is not None:
+            raise unwritable(path, error)
 
 
 def say_failures(failed: Sequence[tuple[str, str]]) -> None:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from colorcli.errors import UsageError
 from colorcli.processor import usable_cores
 
+if TYPE_CHECKING:
+    import typer
+
 _UNITS = {"k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
+
+
+def given(ctx: typer.Context) -> set[str]:
+    """Names of the command's parameters that were given, rather than left at their defaults."""
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    return {name for name, source in sources.items() if source and "DEFAULT" not in source.name}
 
 
 def size_of(text: str) -> int | Literal["auto", "full"]:

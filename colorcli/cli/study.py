@@ -69,7 +69,7 @@ def make(
     if not question.strip():
         raise UsageError("--question: there is none", tip='for example "Is this a real photo?"')
     *models, last = models_and_photos
-    measuring.refuse_existing([out / _PAGE, out / _KEY], force=force)
+    measuring.refuse_unwritable([out / _PAGE, out / _KEY], force=force)
     _, items = measuring.choose_photos(Path(last), split)
     loaded = measuring.load_all(models, device=device, size=size)
     predictors = {name: predict for name, (_, predict) in loaded.items()}

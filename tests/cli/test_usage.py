@@ -49,6 +49,8 @@ print("never reached")
         ("photo.jpg --max-pixels many", "--max-pixels many: not a number above 0"),
         ("photo.jpg --max-bytes 0", "--max-bytes 0"),
         ("photo.jpg --vividness 0", "0.0 is not at least 0.01"),
+        ("photo.jpg --vividness nan", "nan is not a finite number"),
+        ("photo.jpg --vividness inf", "inf is not a finite number"),
         ("photo.jpg --force --skip-existing", "contradict"),
         ("photo.jpg --quiet --verbose", "contradict"),
         ("photo.jpg --format docx", "--format docx: no such format"),
@@ -61,6 +63,7 @@ print("never reached")
         ("photo.jpg --report out.txt", "must end in .json"),
         (f"photo.jpg --report {'x' * 300}.json", "the name is too long"),
         ("doctor --wrong", "no such option: --wrong"),
+        ("data check . --chroma nan", "nan is not a finite number"),
     ],
 )
 def test_wrong_usage(
