@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -24,15 +25,19 @@ def epochs(
 
     Of each epoch asked for, the nearest one that the run reported at is shown.
     """
+    from colorcli.cli.measuring import refuse_unwritable
     from colorcli.training.run import Run
     from colorcli.training.snapshots import Snapshots
 
     try:
         wanted = [float(number) for number in at.split(",") if number.strip()]
     except ValueError:
-        raise UsageError(f"--at {at}: not numbers", tip="for example: --at 50,100,150") from None
-    if output is not None and output.exists() and not force:
-        raise UsageError(f"{output}: exists", tip="--force replaces it")
+        wanted = [math.nan]
+    if not all(map(math.isfinite, wanted)):
+        raise UsageError(f"--at {at}: not numbers", tip="for example: --at 50,100,150")
     path = output or run / "epochs.png"
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"{path}: the sheet is a PNG", tip="give a name that ends in .png")
+    refuse_unwritable([path], force=force or output is None)
     Snapshots(Run(run).epochs_folder).write(wanted, path)
     print(path)

@@ -10,8 +10,19 @@ import typer
 
 from colorcli.errors import UsageError
 
+_OF_A_FOLDER = {
+    "blend": "--blend",
+    "share": "--share",
+    "default_size": "--default-size",
+    "vividness": "--vividness",
+    "specialist": "--specialist",
+    "reduce": "--no-reduce",
+}
+"""Options that change the graphs, or of which only `model.json` speaks."""
+
 
 def export(
+    ctx: typer.Context,
     run: Annotated[Path, typer.Argument(help="Folder of a run of `colorize train`.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Model folder, or file with --single-file.")
@@ -43,23 +54,20 @@ def export(
     single_file: Annotated[
         bool, typer.Option("--single-file", help="One graph for other runtimes.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the file of --single-file.")
+    ] = False,
 ) -> None:
     """Export a run to ONNX, checked against PyTorch on the run's own photos."""
+    from colorcli.cli.measuring import refuse_unwritable
+    from colorcli.cli.options import given
     from colorcli.training.export import Blend, Card, export_single
     from colorcli.training.export import export as export_run
     from colorcli.training.run import Run
 
-    if single_file:
-        if blend is not None or vividness != 1 or specialist:
-            raise UsageError(
-                "--single-file gives the network as it is",
-                tip="leave out --blend, --vividness and --specialist, or export a model folder",
-            )
-        export_single(Run(run), output)
-        print(output)
-        return
+    path = output.resolve()
     card = Card(
-        name or output.resolve().name,
+        name or (path.stem if single_file else path.name),
         version,
         license_,
         description,
@@ -68,6 +76,16 @@ def export(
         vividness,
         specialist,
     )
+    if single_file:
+        if unfit := [option for name, option in _OF_A_FOLDER.items() if name in given(ctx)]:
+            raise UsageError(
+                "--single-file gives the network as it is",
+                tip=f"leave out {', '.join(unfit)}, or export a model folder",
+            )
+        refuse_unwritable([output], force=force)
+        export_single(Run(run), output, card, force=force)
+        print(output)
+        return
     mixed = None if blend is None else Blend(Run(blend), share)
     done = export_run(Run(run), output, card, reduce=reduce, blend=mixed)
     ranks = ", ".join(f"{layer} to rank {rank}" for layer, rank in done.ranks.items())

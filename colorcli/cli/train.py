@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from colorcli.cli.options import given
 from colorcli.cli.training import (
     choose_device,
     decode_photos,
@@ -17,16 +18,24 @@ from colorcli.cli.training import (
     use_bf16,
 )
 from colorcli.errors import UsageError
+from colorcli.files import try_folder, unwritable
 
 if TYPE_CHECKING:
     import torch
 
     from colorcli.training.config import TrainConfig
     from colorcli.training.progress import Progress
+    from colorcli.training.run import Run
     from colorcli.training.store import PhotoStore
+
+_OPTION = {"global_features": "no_global"}
+"""Setting of a run → parameter here, where they differ."""
+
+_SETTING = {option: setting for setting, option in _OPTION.items()}
 
 
 def train(
+    ctx: typer.Context,
     photos: Annotated[
         Path | None,
         typer.Argument(help="A folder tree of colour photos, or a folder of tar shards."),
@@ -115,64 +124,76 @@ def train(
 ) -> None:
     """Train a colorizer; interrupt it whenever you like, and go on with --resume."""
     from colorcli.training.config import TrainConfig
-    from colorcli.training.networks import get_network
+    from colorcli.training.rehearsal import rehearse
+    from colorcli.training.run import Run
 
-    base = TrainConfig()
-    if preset == "paper":
-        base = replace(base, **asdict(get_network(network).preset))
-    elif preset is not None:
-        raise UsageError(f"no preset is called {preset!r}", tip="the preset is `paper`")
-    config = TrainConfig(
-        network=network,
-        width=width,
-        global_features=not no_global,
-        global_pool=global_pool,
-        pretrained=pretrained,
-        embedding=embedding,
-        objective=objective or base.objective,
-        scene_weight=scene_weight,
-        optimizer=optimizer or base.optimizer,
-        learning_rate=learning_rate or base.learning_rate,
-        weight_decay=base.weight_decay if weight_decay is None else weight_decay,
-        batch=batch or base.batch,
-        epochs=base.epochs if epochs is None else epochs,
-        hours=hours,
-        dropout=dropout,
-        size=size,
-        crop_min=crop_min,
-        zoom=zoom,
-        shear=shear,
-        degrade=degrade,
-        emulsion=emulsion,
-        distribution=distribution,
-        rebalance=rebalance if rebalance < 1 else None,
-        seed=seed,
-    )
+    for option, value in (("learning-rate", learning_rate), ("epochs", epochs), ("hours", hours)):
+        if value == 0:
+            raise UsageError(f"--{option} 0: nothing would be learned", tip="give more than 0")
+    settings: dict[str, Any] = {
+        "network": network,
+        "width": width,
+        "global_features": not no_global,
+        "global_pool": global_pool,
+        "pretrained": pretrained,
+        "embedding": embedding,
+        "objective": objective,
+        "scene_weight": scene_weight,
+        "optimizer": optimizer,
+        "learning_rate": learning_rate,
+        "weight_decay": weight_decay,
+        "batch": batch,
+        "epochs": epochs,
+        "hours": hours,
+        "dropout": dropout,
+        "size": size,
+        "crop_min": crop_min,
+        "zoom": zoom,
+        "shear": shear,
+        "degrade": degrade,
+        "emulsion": emulsion,
+        "distribution": distribution,
+        "rebalance": rebalance if rebalance < 1 else None,
+        "validation": validation,
+        "limit": limit,
+        "seed": seed,
+    }
+    asked = {_SETTING.get(name, name) for name in given(ctx)}
+    chosen = {name: value for name, value in settings.items() if name in asked}
     if describe:
-        describe_network(config)
+        describe_network(_settled(TrainConfig(), chosen, preset))
         return
     if photos is None or out is None:
         raise UsageError("no photos or no --out given", tip="colorize train PHOTOS --out RUN")
+    run = Run(out)
     if resume:
-        config = _resumed(out, epochs=epochs, hours=hours)
-    elif (out / "checkpoint.pt").exists():
+        begun = TrainConfig.load(run.config_path, unsaid=chosen)
+        config = _settled(begun, chosen, preset)
+        _refuse_changes(out, begun, config)
+    elif run.checkpoint_path.exists():
         raise UsageError(
             f"{out}: holds a run already", tip="go on with it by --resume, or give another --out"
         )
-    training, held_out = split_photos(photos, seed=config.seed, validation=validation, limit=limit)
-    chosen = choose_device(device)
-    store = decode_photos(training, "training photos", config, workers).to(chosen)
-    held = decode_photos(held_out, "validation photos", config, workers).to(chosen)
-    _train(config, out, store, held, chosen, precision, compile_, resume, init, report_every)
+    else:
+        config = _settled(TrainConfig(), chosen, preset)
+    if (error := try_folder(out)) is not None:
+        raise unwritable(out, error)
+    place = choose_device(device)
+    bf16 = use_bf16(precision, place)
+    rehearse(config, run, resume=resume, init=init)
+    training, held_out = split_photos(photos, config)
+    store = decode_photos(training, "training photos", config, workers).to(place)
+    held = decode_photos(held_out, "validation photos", config, workers).to(place)
+    _train(config, run, store, held, place, bf16, compile_, resume, init, report_every)
 
 
 def _train(
     config: TrainConfig,
-    out: Path,
+    run: Run,
     store: PhotoStore,
     held: PhotoStore,
     device: torch.device,
-    precision: str,
+    bf16: bool,
     compile_: bool,
     resume: bool,
     init: str | None,
@@ -180,16 +201,15 @@ def _train(
 ) -> None:
     from tqdm import tqdm
 
-    from colorcli.training.run import Run
     from colorcli.training.trainer import Trainer
 
     trainer = Trainer(
         config,
-        Run(out),
+        run,
         store,
         held,
         device=device,
-        bf16=use_bf16(precision, device),
+        bf16=bf16,
         compile_network=compile_,
         resume=resume,
         init=init,
@@ -223,18 +243,48 @@ def _train(
 
         finished = trainer.train(report_every=report_every, on_step=on_step, on_report=on_report)
     if not finished:
-        print(f"interrupted; go on with: colorize train … --out {out} --resume", file=sys.stderr)
+        print(
+            f"interrupted; go on with: colorize train … --out {run.folder} --resume",
+            file=sys.stderr,
+        )
         raise typer.Exit(130)
-    print(out)
+    print(run.folder)
 
 
-def _resumed(out: Path, *, epochs: float | None, hours: float | None) -> TrainConfig:
-    """The settings of the run in `out`; only its budget may change."""
-    from colorcli.training.config import TrainConfig
+def _settled(base: TrainConfig, chosen: dict[str, Any], preset: str | None) -> TrainConfig:
+    """The settings `base` with those of a preset, and then those chosen one by one.
 
-    changes: dict[str, Any] = {}
-    if epochs is not None:
-        changes["epochs"] = epochs
-    if hours is not None:
-        changes["hours"] = hours
-    return replace(TrainConfig.load(out / "config.json"), **changes)
+    Raises:
+        UsageError: there is no such preset or network.
+    """
+    from colorcli.training.networks import get_network
+
+    if preset == "paper":
+        network = get_network(chosen.get("network", base.network))
+        return replace(base, **(asdict(network.preset) | chosen))
+    if preset is not None:
+        raise UsageError(f"no preset is called {preset!r}", tip="the preset is `paper`")
+    return replace(base, **chosen)
+
+
+def _refuse_changes(out: Path, begun: TrainConfig, config: TrainConfig) -> None:
+    """Refuse to go on with a run in another way than it was begun; only its budget may change.
+
+    Raises:
+        UsageError: a setting differs.
+    """
+    now = asdict(config)
+    for name, was in asdict(begun).items():
+        if name in ("epochs", "hours") or now[name] == was:
+            continue
+        option = "--" + _OPTION.get(name, name).replace("_", "-")
+        if isinstance(was, bool):
+            words = f"without {option}"
+        else:
+            # Only of λ, where it is 1, none is kept.
+            before, wanted = (1 if value is None else value for value in (was, now[name]))
+            words = f"with {option} {before}, not {wanted}"
+        raise UsageError(
+            f"{out}: the run was begun {words}",
+            tip=f"leave it out to go on as begun, or begin another run: --out NEW --init {out}",
+        )

@@ -16,25 +16,24 @@ if TYPE_CHECKING:
     from colorcli.training.store import PhotoStore
 
 
-def split_photos(
-    photos: Path, *, seed: int, validation: float, limit: int
-) -> tuple[list[Item], list[Item]]:
-    """The photos to train on and to validate on, at most `limit` (0: all) of the former.
+def split_photos(photos: Path, config: TrainConfig) -> tuple[list[Item], list[Item]]:
+    """The photos to train on and to validate on.
 
     Raises:
         UsageError: there are none of one kind.
     """
     from colorcli.collection import open_collection
 
-    items = open_collection(photos, seed=seed, validation=validation)
+    items = open_collection(photos, seed=config.seed, validation=config.validation)
     training = [item for item in items if item.split == "train"]
     held_out = [item for item in items if item.split == "val"]
     if not training or not held_out:
         raise UsageError(
             f"{photos}: {len(training)} photos to train on and {len(held_out)} to validate on",
-            tip="at least one of each is needed; --validation sets the share held out",
+            tip="at least one of each is needed; where no split.csv, index.csv or folders give the "
+            "split, --validation sets the share held out",
         )
-    if limit:
+    if limit := config.limit:
         training = training[:: max(1, len(training) // limit)][:limit]
         held_out = held_out[: max(1, limit // 9)]
     return training, held_out
@@ -52,6 +51,7 @@ def decode_photos(items: list[Item], name: str, config: TrainConfig, workers: in
             short_side=config.short_side,
             workers=workers,
             min_chroma=config.min_chroma,
+            name=name,
             progress=bar.update,
         )
     if store.skipped:
@@ -107,11 +107,13 @@ def describe_network(config: TrainConfig) -> None:
 
     from colorcli.training.description import describe, operations
     from colorcli.training.networks import get_network
+    from colorcli.training.rehearsal import refuse_size, side_of_views
     from colorcli.training.run import build_network, build_objective
 
     network = get_network(config.network)
     built = build_network(config, build_objective(config), restored=True)
-    size = config.size or network.training_size
+    size = side_of_views(config)
+    refuse_size(built, size)
     layers = describe(built, size)
     table = Table(title=f"{network.name} (width {config.width:g}) — {network.source}")
     for heading in ("layer", "kernel", "stride", "output", "parameters"):

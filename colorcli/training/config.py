@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from colorcli.errors import UsageError
 
@@ -44,7 +46,9 @@ class TrainConfig:
         rebalance: λ of the classification and distance objectives; None weighs all colours alike.
         short_side: photos are kept in memory at this short side.
         min_chroma: photos with a lower mean chroma are left out as gray.
-        seed: of the weights, the order and the views.
+        validation: share of the photos held out, where no split is given.
+        limit: photos to train on, at most; 0 takes all.
+        seed: of the weights, the order, the views and the photos held out.
     """
 
     network: str = "fusion"
@@ -75,6 +79,8 @@ class TrainConfig:
     rebalance: float | None = 0.5
     short_side: int = 256
     min_chroma: float = 2.0
+    validation: float = 0.1
+    limit: int = 0
     seed: int = 0
 
     def save(self, path: Path) -> None:
@@ -82,8 +88,13 @@ class TrainConfig:
         path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, path: Path) -> TrainConfig:
+    def load(cls, path: Path, unsaid: Mapping[str, Any] | None = None) -> TrainConfig:
         """Read `config.json`.
+
+        Args:
+            path: of the file.
+            unsaid: values of settings that the file, of an older version, may lack; of those that
+                are neither here nor there the defaults are taken.
 
         Raises:
             UsageError: it is missing or not such a file.
@@ -91,7 +102,8 @@ class TrainConfig:
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             known = {field.name for field in fields(cls)}
-            return cls(**{key: value for key, value in values.items() if key in known})
+            said = {key: value for key, value in values.items() if key in known}
+            return cls(**{**(unsaid or {}), **said})
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise UsageError(
                 f"{path}: not the settings of a training run ({error})",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import tempfile
 from collections.abc import Sequence
 from copy import deepcopy
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from colorcli.errors import ColorizeError, UsageError
-from colorcli.files import write_whole
+from colorcli.files import try_folder, unwritable, write_whole
 from colorcli.spec import FORMAT
 from colorcli.training import graphs
 from colorcli.training.config import TrainConfig
@@ -40,6 +39,9 @@ FAITHFUL = 1e-4
 
 PSNR_LOSS = 0.05
 """Largest loss in dB that making the weights smaller may cost."""
+
+GRAPHS = {"low_level.onnx", "global.onnx", "colorization.onnx"}
+"""What the graphs of a model are called; see `Colorizing.parts`."""
 
 RANKS = (32, 48, 64, 96, 128, 192, 256, 384, 512)
 
@@ -132,7 +134,7 @@ def export(
 
     Args:
         run: a trained run.
-        folder: to write; its card (`README.md`) and pictures are kept, its graphs replaced.
+        folder: to write; the graphs that its `model.json` names are replaced, all else is kept.
         card: what the model's description says.
         reduce: factorise the large fully connected layers and store the weights as float16.
         blend: another run to mix in.
@@ -140,6 +142,7 @@ def export(
     Raises:
         UsageError: `run` or the other holds no run, they are of different networks, or `folder`
             holds something that is no model.
+        PhotoError: `folder` cannot be written to.
         ColorizeError: the graphs do not agree with PyTorch, or the reduction costs too much.
     """
     _refuse_others_folder(folder)
@@ -178,13 +181,20 @@ def export(
         return _finish(small, folder, card, difference, psnr_full, psnr_small, ranks)
 
 
-def export_single(run: Run, file: Path) -> None:
+def export_single(run: Run, file: Path, card: Card, *, force: bool = False) -> None:
     """Write the run's network as one graph: `L` and `L_global` (and `temperature`) → `ab`.
 
     For other runtimes; the command itself reads model folders.
 
+    Args:
+        run: a trained run.
+        file: to write.
+        card: what the graph's properties say; it has no size and no vividness of its own.
+        force: replace a file that is there.
+
     Raises:
         UsageError: the folder holds no run.
+        PhotoError: the file cannot be written, or is there already.
     """
     config, network, objective, _ = load_trained(run)
     fold_batch_norm(network)
@@ -198,8 +208,27 @@ def export_single(run: Run, file: Path) -> None:
         names = (*names, "temperature")
         examples.append(torch.tensor(objective.temperature))
     model = graphs.to_onnx(graphs.Decoded(network, objective), names, examples, "ab")
-    graphs.describe_graph(model, {"network": config.network, "width": f"{config.width:g}"})
-    graphs.save(model, file)
+    graphs.describe_graph(
+        model,
+        {
+            **_properties(card, network),
+            "description": card.description,
+            "network": config.network,
+            "width": f"{config.width:g}",
+        },
+    )
+    write_whole(file, graphs.encoded(model), replace=force)
+
+
+def _properties(card: Card, network: Colorizing) -> dict[str, str]:
+    return {
+        "name": card.name,
+        "version": card.version,
+        "license": card.license,
+        "trained_on": card.trained_on,
+        "ranges": "L in [0, 100], ab in CIELAB units",
+        "multiple": str(network.multiple),
+    }
 
 
 def _write(
@@ -221,18 +250,7 @@ def _write(
         model = _graph(part, objective, examples)
         if halve:
             model = graphs.halved(model)
-        graphs.describe_graph(
-            model,
-            {
-                "name": card.name,
-                "version": card.version,
-                "license": card.license,
-                "trained_on": card.trained_on,
-                "part": name,
-                "ranges": "L in [0, 100], ab in CIELAB units",
-                "multiple": str(network.multiple),
-            },
-        )
+        graphs.describe_graph(model, {**_properties(card, network), "part": name})
         path = folder / f"{name}.onnx"
         graphs.save(model, path)
         described[name] = _graph_entry(path, part, parts)
@@ -331,7 +349,11 @@ def _mix(network: Colorizing, blend: Blend) -> None:
 
 
 def _refuse_others_folder(folder: Path) -> None:
-    if folder.exists() and any(folder.iterdir()) and not (folder / "model.json").exists():
+    if (error := try_folder(folder)) is not None:
+        raise unwritable(folder, error)
+    there = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    # Graphs alone are what a first export leaves that was cut short.
+    if "model.json" not in there and there - GRAPHS:
         raise UsageError(
             f"{folder}: holds something that is no model", tip="give a new or a model folder"
         )
@@ -346,17 +368,32 @@ def _finish(
     psnr_small: float,
     ranks: dict[str, int],
 ) -> Exported:
-    """Move what was made into place; `model.json` last, so that it never names missing files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for stale in folder.glob("*.onnx"):
-        stale.unlink()
+    """Move what was made into place, so that an interruption leaves no model that is not whole.
+
+    The graphs, then `model.json`, which never names missing files; then the old model's graphs that
+    the new one lacks go. In between, the hashes in the old `model.json` tell that it is damaged.
+    """
+    stale = _graphs_named(folder)
     files: Sequence[Path] = sorted(made.glob("*.onnx"))
     for file in files:
-        shutil.copyfile(file, folder / file.name)
+        write_whole(folder / file.name, file.read_bytes(), replace=True)
     # Only now: what was compared with PyTorch is what the network says.
     description = json.loads((made / "model.json").read_text(encoding="utf-8"))
     description["output"]["vividness"] = card.vividness
     text = json.dumps(description, indent=2) + "\n"
     write_whole(folder / "model.json", text.encode(), replace=True)
+    for name in stale - {file.name for file in files}:
+        (folder / name).unlink(missing_ok=True)
     size = sum(file.stat().st_size for file in files)
     return Exported(folder, difference, psnr_full, psnr_small, ranks, size)
+
+
+def _graphs_named(folder: Path) -> set[str]:
+    """The graphs of all precisions that the `model.json` of a folder names; none if broken."""
+    try:
+        values = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        tables = [values, *values.get("precisions", {}).values()]
+        named = {str(graph["file"]) for table in tables for graph in table["graphs"].values()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return set()
+    return {name for name in named if Path(name).name == name and name.endswith(".onnx")}

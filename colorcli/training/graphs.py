@@ -149,7 +149,13 @@ def describe_graph(model: onnx.ModelProto, properties: dict[str, str]) -> None:
     helper.set_model_props(model, properties)
 
 
+def encoded(model: onnx.ModelProto) -> bytes:
+    """A graph, checked, as the bytes of a file."""
+    onnx.checker.check_model(model)
+    data: bytes = model.SerializeToString()
+    return data
+
+
 def save(model: onnx.ModelProto, path: Path) -> None:
     """Check and write a graph."""
-    onnx.checker.check_model(model)
-    path.write_bytes(model.SerializeToString())
+    path.write_bytes(encoded(model))

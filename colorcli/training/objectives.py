@@ -132,7 +132,7 @@ class Rebalanced(Objective):
 
     A pixel weighs v ∝ ((1 - λ)·p̃ + λ/Q)⁻¹, E[v] = 1, where p̃ is the smoothed share of its bin of
     ab in the training photos, and Q the number of bins: the cells of a grid of 10 units that hold
-    a colour of sRGB.
+    a colour of sRGB. Bins that do not occur weigh at most what the rarest that does weighs.
 
     Args:
         prior: share of each bin in the training photos `(Q,)`, from `bin_shares`; None weighs
@@ -155,7 +155,9 @@ class Rebalanced(Objective):
         if prior is not None:
             near = torch.exp(-torch.cdist(centres, centres).square() / (2 * SPREAD**2))
             smooth = (near / near.sum(0)) @ prior
-            weights = 1 / ((1 - uniform) * smooth + uniform / len(centres))
+            mixed = (1 - uniform) * smooth + uniform / len(centres)
+            # With λ = 0 a bin far from all colours of the photos would weigh infinitely much.
+            weights = 1 / mixed.clamp_min(mixed[prior > 0].min())
             weights /= (smooth * weights).sum()
         self.register_buffer("weights", weights)
         axis = torch.arange(-AB_LIMIT, AB_LIMIT + 1)

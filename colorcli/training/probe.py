@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from colorcli.errors import UsageError
+from colorcli.training.arrays import load_arrays, save_arrays
 from colorcli.training.augmentation import centre_views
 from colorcli.training.store import PhotoStore
 
@@ -37,7 +36,7 @@ class Probe:
 
     def save(self, folder: Path) -> None:
         """Write `probe.npz`."""
-        np.savez_compressed(
+        save_arrays(
             folder / FILE,
             calibration=self.calibration.numpy(),
             validation=self.validation.numpy(),
@@ -48,16 +47,11 @@ class Probe:
         """Read `probe.npz`.
 
         Raises:
-            UsageError: the run has none.
+            UsageError: the run has none, or a broken one.
         """
-        try:
-            with np.load(folder / FILE) as file:
-                return cls(*(torch.from_numpy(file[k]) for k in ("calibration", "validation")))
-        except (OSError, ValueError, KeyError) as error:
-            raise UsageError(
-                f"{folder / FILE}: the run's photos cannot be read ({type(error).__name__})",
-                tip="`colorize train … --resume` writes them anew",
-            ) from None
+        tip = "`colorize train … --resume` writes it anew"
+        views = load_arrays(folder / FILE, "calibration", "validation", tip=tip)
+        return cls(*map(torch.from_numpy, views))
 
 
 def to_L(views: Tensor) -> Tensor:

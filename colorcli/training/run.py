@@ -15,7 +15,7 @@ from torch import nn
 
 from colorcli.errors import UsageError
 from colorcli.training.config import TrainConfig
-from colorcli.training.networks import Colorizing, NetworkOptions, get_network
+from colorcli.training.networks import Colorizing, Network, NetworkOptions, get_network
 from colorcli.training.objectives import (
     ChromaDistribution,
     DistanceDistribution,
@@ -30,6 +30,7 @@ class Run:
     """The folder of a run."""
 
     CHECKPOINT: ClassVar[str] = "checkpoint.pt"
+    _STATE: ClassVar[set[str]] = {"network", "ema", "objective", "optimizer", "progress"}
 
     folder: Path
 
@@ -49,6 +50,16 @@ class Run:
         return self.folder / "log.csv"
 
     @property
+    def plot_path(self) -> Path:
+        """The log as curves."""
+        return self.folder / "loss.png"
+
+    @property
+    def sheets_folder(self) -> Path:
+        """A contact sheet of every report, named by the photos seen."""
+        return self.folder / "sheets"
+
+    @property
     def epochs_folder(self) -> Path:
         """Predictions for the same photos at every report (`Snapshots`)."""
         return self.folder / "epochs"
@@ -63,6 +74,19 @@ class Run:
         """Labels that occur among the training photos."""
         return self.folder / "labels.json"
 
+    def start_anew(self) -> None:
+        """Remove what a run that left no checkpoint reported, or it would mix with the next one's.
+
+        Only files of the names that reports are given: the folder may hold others.
+        """
+        reported = (
+            *(self.log_path, self.plot_path, self.scenes_path),
+            *self.sheets_folder.glob("[0-9]*.png"),
+            *self.epochs_folder.glob("[0-9]*.npz"),
+        )
+        for path in reported:
+            path.unlink(missing_ok=True)
+
     def save_checkpoint(self, state: dict[str, Any]) -> None:
         """Replace the checkpoint in one step, so that an interruption leaves the old or the new."""
         partial = self.checkpoint_path.with_suffix(".partial")
@@ -73,8 +97,9 @@ class Run:
         """Read the checkpoint.
 
         Raises:
-            UsageError: there is none, or it is broken.
+            UsageError: there is none, it is broken, or another program's.
         """
+        tip = "give the folder that `colorize train --out` wrote"
         try:
             state: dict[str, Any] = torch.load(
                 self.checkpoint_path, map_location=device, weights_only=True
@@ -82,8 +107,10 @@ class Run:
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
             raise UsageError(
                 f"{self.checkpoint_path}: no checkpoint can be read ({type(error).__name__})",
-                tip="give the folder that `colorize train --out` wrote",
+                tip=tip,
             ) from None
+        if not isinstance(state, dict) or not state.keys() >= self._STATE:
+            raise UsageError(f"{self.checkpoint_path}: no checkpoint of `colorize train`", tip=tip)
         return state
 
     def append_log(self, row: dict[str, float]) -> None:
@@ -174,7 +201,8 @@ def build_network(
         restored: weights will be loaded into it, so pretrained ones need not be had.
 
     Raises:
-        UsageError: the network cannot be built so, or its pretrained weights cannot be had.
+        UsageError: the network lacks what the settings ask for, or its pretrained weights cannot
+            be had.
     """
     network = get_network(config.network)
     if objective.head not in network.heads:
@@ -186,11 +214,7 @@ def build_network(
         raise UsageError(
             f"the network {network.name!r} cannot tell scenes apart", tip="leave out --scene-weight"
         )
-    if not (network.extractor or network.trunk) and config.pretrained != TrainConfig.pretrained:
-        raise UsageError(
-            f"the network {network.name!r} has no pretrained part",
-            tip="leave out --pretrained",
-        )
+    _refuse_what_it_lacks(network, config)
     options = NetworkOptions(
         width=config.width,
         head=objective.head,
@@ -203,6 +227,21 @@ def build_network(
         embedding=config.embedding,
     )
     return network.build(options)
+
+
+def _refuse_what_it_lacks(network: Network, config: TrainConfig) -> None:
+    usual, pretrained = TrainConfig(), network.extractor or network.trunk
+    for asked, has, option, lacks in (
+        (config.pretrained != usual.pretrained, pretrained, "--pretrained", "pretrained part"),
+        (config.embedding != usual.embedding, network.extractor, "--embedding", "extractor"),
+        (not config.global_features, network.baseline, "--no-global", "form without global branch"),
+        (config.global_pool, network.global_pool, "--global-pool", "maps to average"),
+        (config.dropout > 0, network.dropout, "--dropout", "layers to drop units of"),
+    ):
+        if asked and not has:
+            raise UsageError(
+                f"the network {network.name!r} has no {lacks}", tip=f"leave out {option}"
+            )
 
 
 def restore(module: nn.Module, state: dict[str, Any], run: Run) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from colorcli.files import write_whole
 from colorcli.lab import lab_to_rgb
 
 
@@ -56,9 +57,12 @@ def write_sheet(
     Args:
         L: `(N, 1, S, S)` in [0, 100].
         abs_: each `(N, 2, S, S)` in CIELAB units; one picture each, all with that L.
-        path: PNG to write.
+        path: PNG to write, in place of what is there.
         columns: photos to a row.
         captions: a line above the pictures, one for each of `abs_`.
+
+    Raises:
+        PhotoError: the file cannot be written.
     """
     gray = L[:, 0].cpu().numpy().astype(np.float32)
     planes = [ab.permute(0, 2, 3, 1).cpu().numpy().astype(np.float32) for ab in abs_]
@@ -70,8 +74,8 @@ def write_sheet(
     rows = [np.hstack(strips[i : i + columns]) for i in range(0, len(strips), columns)]
     if captions:
         rows.insert(0, np.hstack([_caption(captions, gray.shape[-1])] * columns))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
+    picture = cv2.imencode(".png", cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))[1]
+    write_whole(path, picture.tobytes(), replace=True)
 
 
 def _caption(texts: Sequence[str], width: int) -> NDArray[np.uint8]:

@@ -15,9 +15,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from colorcli.errors import UsageError
+from colorcli.training.arrays import load_arrays, save_arrays
 from colorcli.training.sheet import write_sheet
 
 _TRUE = "true.npz"
+_DELETE = "delete it, and the other epochs are shown"
+_RESUME = "`colorize train … --resume` writes it anew"
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,8 @@ class Snapshots:
 
     def keep_true(self, lab: Tensor) -> None:
         """Keep the photos: float32 `(n, 3, S, S)`, L and ab; rounded to 0.4 in L and 1 in ab."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         values = lab.cpu().numpy()
-        np.savez_compressed(
+        save_arrays(
             self.folder / _TRUE,
             L=np.rint(values[:, :1] * 2.55).astype(np.uint8),
             ab=_int8(lab[:, 1:]),
@@ -38,19 +40,18 @@ class Snapshots:
 
     def keep(self, ab: Tensor, *, epoch: float, seen: int) -> None:
         """Keep what was predicted for them: float32 `(n, 2, h, w)` on the network's grid."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(self.folder / f"{seen:09d}.npz", ab=_int8(ab), epoch=np.float64(epoch))
+        save_arrays(self.folder / f"{seen:09d}.npz", ab=_int8(ab), epoch=np.array(float(epoch)))
 
     def epochs(self) -> dict[float, Path]:
         """The epochs kept, in order, with their files.
 
         Raises:
-            UsageError: there are none.
+            UsageError: there are none, or one cannot be read.
         """
         found = {}
         for path in sorted(self.folder.glob("[0-9]*.npz")):
-            with np.load(path) as file:
-                found[float(file["epoch"])] = path
+            (epoch,) = load_arrays(path, "epoch", tip=_DELETE)
+            found[float(epoch)] = path
         if not found or not (self.folder / _TRUE).exists():
             raise UsageError(
                 f"{self.folder}: no predictions are kept here",
@@ -63,26 +64,27 @@ class Snapshots:
 
         Args:
             wanted: epochs, each taken as the nearest one kept; none: four, evenly spread.
-            path: PNG to write.
+            path: PNG to write, in place of what is there.
 
         Returns:
             The epochs that were taken.
 
         Raises:
-            UsageError: none are kept.
+            UsageError: none are kept, or one cannot be read.
+            PhotoError: the file cannot be written.
         """
         kept = self.epochs()
         epochs = list(kept)
         if not wanted:
             wanted = [epochs[-1] * quarter / 4 for quarter in (1, 2, 3, 4)]
         taken = list(dict.fromkeys(min(epochs, key=lambda e: abs(e - w)) for w in wanted))
-        with np.load(self.folder / _TRUE) as file:
-            L = torch.from_numpy(file["L"]).float() / 2.55
-            planes = [torch.from_numpy(file["ab"]).float()]
+        gray, true = load_arrays(self.folder / _TRUE, "L", "ab", tip=_RESUME)
+        L = torch.from_numpy(gray).float() / 2.55
+        planes = [torch.from_numpy(true).float()]
         for epoch in taken:
-            with np.load(kept[epoch]) as file:
-                ab = torch.from_numpy(file["ab"]).float()
-            planes.append(functional.interpolate(ab, L.shape[-2:], mode="bilinear"))
+            (ab,) = load_arrays(kept[epoch], "ab", tip=_DELETE)
+            plane = torch.from_numpy(ab).float()
+            planes.append(functional.interpolate(plane, L.shape[-2:], mode="bilinear"))
         captions = ["real", *(f"epoch {epoch:.3g}" for epoch in taken)]
         write_sheet(L, planes, path, columns=1, captions=captions)
         return taken

@@ -68,6 +68,7 @@ class PhotoStore:
         short_side: int,
         workers: int,
         min_chroma: float = 0.0,
+        name: str = "photos",
         progress: Callable[[], None] = lambda: None,
     ) -> PhotoStore:
         """Decode `items` with `workers` threads.
@@ -78,6 +79,7 @@ class PhotoStore:
             workers: decoding threads (OpenCV lets go of the interpreter while it decodes).
             min_chroma: photos whose mean chroma is below it are left out as gray; the paper
                 removes them too (section IV).
+            name: what the photos are called where none is left.
             progress: called once a photo.
 
         Raises:
@@ -108,7 +110,10 @@ class PhotoStore:
                     photos.append(result)
                     labels.append(item.label)
         if not photos:
-            raise UsageError("no photo to train on is left", tip="see `colorize data check`")
+            first = "".join(f" (the first: {key}: {reason})" for key, reason in skipped[:1])
+            raise UsageError(
+                f"{name}: none of {len(items)} is left{first}", tip="see `colorize data check`"
+            )
         sizes = torch.tensor([photo.shape[:2] for photo in photos])
         areas = sizes.prod(1)
         pixels = torch.empty((int(areas.sum()), 3), dtype=torch.uint8)

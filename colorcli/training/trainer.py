@@ -11,17 +11,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from colorcli.errors import ColorizeError, UsageError
 from colorcli.memory import keep_freed_memory
 from colorcli.training.augmentation import Views, centre_views, random_views
 from colorcli.training.config import TrainConfig
 from colorcli.training.degradation import degrade
 from colorcli.training.emulsion import exposed
 from colorcli.training.interruption import interruptible
-from colorcli.training.networks import Colorizing, get_network
+from colorcli.training.networks import Colorizing
 from colorcli.training.objectives import Rebalanced, bin_shares, get_objective, on_grid
 from colorcli.training.optimization import build_optimizer, schedule
 from colorcli.training.probe import Probe
 from colorcli.training.progress import Mean, Progress
+from colorcli.training.rehearsal import refuse_size, side_of_views, weights_are_given
 from colorcli.training.run import Run, build_network, build_objective, restore
 from colorcli.training.scenes import scene_loss, scene_names, scene_targets
 from colorcli.training.sheet import plot_log
@@ -76,14 +78,20 @@ class Trainer:
         self.config, self.run = config, run
         self.photos, self.validation = photos, validation
         self.device, self.bf16 = device, bf16
-        self.size = config.size or get_network(config.network).training_size
+        if len(photos) < 2:
+            raise UsageError(
+                f"{len(photos)} photo is left to train on", tip="at least 2 are needed"
+            )
+        self.size = side_of_views(config)
         self.objective = build_objective(config, self._prior()).to(device)
         self._scenes = self._scene_names(resume)
-        # Of a frozen extractor a model folder keeps no weights that training could take over.
-        restored = resume or (init is not None and not get_network(config.network).extractor)
         self.network = build_network(
-            config, self.objective, scenes=len(self._scenes), restored=restored
+            config,
+            self.objective,
+            scenes=len(self._scenes),
+            restored=weights_are_given(config, resume=resume, init=init),
         )
+        refuse_size(self.network, self.size)
         if init is not None and not resume:
             start_from(self.network, init, self._calibration())
         # Not parameter by parameter: of kernels with one channel, or one pixel, only `to` writes
@@ -110,6 +118,7 @@ class Trainer:
         self._validation = Validation(
             self.average, self.objective, validation, size=self.size, batch=config.batch, bf16=bf16
         )
+        self._norm = torch.zeros(())  # of the last step's gradient, before it was clipped
         self._stopping = False
 
     @property
@@ -136,9 +145,15 @@ class Trainer:
 
         Returns:
             True when the budget is used up, False when interrupted; resumable either way.
+
+        Raises:
+            ColorizeError: the loss is no number any more. The last checkpoint is left as it is.
+            PhotoError: a report cannot be written.
         """
         interval = report_every or len(self.photos)
         self.run.folder.mkdir(parents=True, exist_ok=True)
+        if not self.progress.steps:
+            self.run.start_anew()
         self.config.save(self.run.config_path)
         self.run.save_labels(sorted({label for label in self.photos.labels if label}))
         if self._scenes:
@@ -150,6 +165,8 @@ class Trainer:
             for batch in self._batches():
                 started = time.monotonic()
                 loss, output, ab = self._step(batch)
+                if not torch.isfinite(loss + self._norm):
+                    raise self._diverged()
                 losses.add(loss)
                 if not accuracies.count or self.progress.steps % ACCURACY_EVERY == 0:
                     accuracies.add(self._accuracy(output, ab))
@@ -207,11 +224,21 @@ class Trainer:
             loss = colour + self.config.scene_weight * scene_loss(result[1], self._targets[indices])
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        self._norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
         with self._mixed():
             self.optimizer.step()
         self._update_average()
         return colour.detach(), output.detach(), lab[:, 1:]
+
+    def _diverged(self) -> ColorizeError:
+        rescue = "give a lower --learning-rate, or --precision fp32"
+        if self.run.checkpoint_path.exists():
+            rescue += f", in another --out with --init {self.run.folder}: its last checkpoint"
+        return ColorizeError(
+            f"{self.run.folder}: at step {self.progress.steps + 1} the loss or its gradient is no "
+            "finite number",
+            tip=rescue,
+        )
 
     def _mixed(self) -> torch.autocast:
         """Matrix products in bfloat16, where the run computes in it."""
@@ -253,9 +280,9 @@ class Trainer:
             "training_accuracy": training_accuracy,
         }
         self.run.append_log(row)
-        plot_log(self.run.read_log(), self.run.folder / "loss.png")
+        plot_log(self.run.read_log(), self.run.plot_path)
         seen = self.progress.seen
-        self._validation.write_sheet(self.run.folder / "sheets" / f"{seen:09d}.png")
+        self._validation.write_sheet(self.run.sheets_folder / f"{seen:09d}.png")
         self._validation.snapshot(Snapshots(self.run.epochs_folder), epoch=row["epoch"], seen=seen)
         return row
 

@@ -49,13 +49,23 @@ def start_from(network: Colorizing, name: str, batches: Iterable[tuple[Tensor, .
         )
 
 
-def adopt_run(network: nn.Module, run: Run) -> int:
-    """Take over the averaged weights of a run; how many tensors were taken."""
+def adopt_run(network: Colorizing, run: Run) -> int:
+    """Take over the averaged weights of a run; how many layers were taken.
+
+    Biases and the like are taken, and not counted: they fit many a layer of another network. Nor
+    are those of a frozen extractor, which no run learns.
+
+    Raises:
+        UsageError: its checkpoint cannot be read.
+    """
     theirs = run.load_checkpoint()["ema"]
     ours = network.state_dict()
     taken = {k: v for k, v in theirs.items() if k in ours and ours[k].shape == v.shape}
     network.load_state_dict(ours | taken)
-    return len(taken)
+    frozen = network.frozen()
+    given = set() if frozen is None else set(frozen.parameters())
+    learned = {k for k, p in network.named_parameters() if p.ndim > 1 and p not in given}
+    return len(learned & taken.keys())
 
 
 @torch.no_grad()
@@ -74,7 +84,8 @@ def adopt_model(network: Colorizing, folder: Path, batches: Iterable[tuple[Tenso
     adopted: list[_BatchNorm] = []
     taken = 0
     for name, part in network.parts().items():
-        if name in graphs:
+        # The graph of a frozen extractor has its normalisation folded; the network has its own.
+        if name in graphs and part.module is not network.frozen():
             # A head that tells scenes apart is always learned anew: it knows other photos' scenes.
             module = getattr(part.module, "part", part.module)
             taken += _adopt(module, _initializers(graphs[name].path), adopted)
@@ -93,7 +104,10 @@ def _initializers(path: Path) -> dict[str, Tensor]:
     weights = {name: value.float() for name, value in stored.items() if value.is_floating_point()}
     for name in [name for name in weights if name.endswith(".0.0.weight")]:
         layer = name.removesuffix(".0.weight")
-        weights[f"{layer}.weight"] = weights[f"{layer}.1.weight"] @ weights[name]
+        back = weights.get(f"{layer}.1.weight")
+        if back is None or back.ndim != 2:  # no factors, but layers in a sequence
+            continue
+        weights[f"{layer}.weight"] = back @ weights[name]
         weights[f"{layer}.bias"] = weights[f"{layer}.1.bias"]
     return weights
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,8 +15,10 @@ import pytest
 import torch
 from torch import nn
 
+from colorcli.__main__ import main
 from colorcli.colorizer import Colorizer, FloatL
-from colorcli.errors import ColorizeError, UsageError
+from colorcli.errors import ColorizeError, ModelError, PhotoError, UsageError
+from colorcli.files import write_whole
 from colorcli.training import faithfulness, reduction
 from colorcli.training.export import PSNR_LOSS, Blend, Card, Exported, export, export_single
 from colorcli.training.objectives import Objective
@@ -208,7 +211,7 @@ def test_the_single_file_equals_the_three_graphs(
     exported: Callable[[str], tuple[Run, Exported]], tmp_path: Path
 ) -> None:
     run, _ = exported("classification")
-    export_single(run, tmp_path / "single.onnx")
+    export_single(run, tmp_path / "single.onnx", Card("one"))
     session = onnxruntime.InferenceSession(
         tmp_path / "single.onnx", providers=["CPUExecutionProvider"]
     )
@@ -232,6 +235,86 @@ def test_others_folders_are_refused_and_left_alone(
     with pytest.raises(UsageError, match="no model"):
         export(trained(network="cnn-mountain"), tmp_path, Card("x"))
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_only_graphs_of_the_model_itself_are_replaced(
+    trained: Callable[..., Run], tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    export(trained(network="fusion"), folder, Card("x"), reduce=False)
+    (folder / "mine.onnx").write_bytes(b"precious")
+    (folder / "low_level.int8.onnx").write_bytes(b"of the old weights")
+    description = json.loads((folder / "model.json").read_text())
+    graphs = {"low_level": {"file": "low_level.int8.onnx", "sha256": ""}}
+    description["precisions"] = {
+        "int8": {"psnr_loss": 0.0, "colour_change": 0.0, "graphs": graphs},
+        "int4": {"graphs": {"low_level": {"file": "../precious.onnx"}}},
+    }
+    (folder / "model.json").write_text(json.dumps(description))
+    (tmp_path / "precious.onnx").write_bytes(b"precious")
+    export(trained(network="cnn-mountain"), folder, Card("x"), reduce=False)
+    assert {path.name for path in folder.glob("*.onnx")} == {"colorization.onnx", "mine.onnx"}
+    assert (folder / "mine.onnx").read_bytes() == b"precious"
+    assert (tmp_path / "precious.onnx").exists()
+
+
+@pytest.mark.parametrize("last", [1, 2, 3])
+def test_an_export_cut_short_leaves_a_model_that_works_or_says_that_it_is_damaged(
+    trained: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: int
+) -> None:
+    folder = tmp_path / "model"
+    export(trained(network="fusion"), folder, Card("x"), reduce=False)
+    written: list[Path] = []
+
+    def full(path: Path, data: bytes, *, replace: bool = False) -> None:
+        written.append(path)
+        if len(written) == last:
+            raise PhotoError(f"{path}: cannot be written: the disk is full")
+        write_whole(path, data, replace=replace)
+
+    monkeypatch.setattr("colorcli.training.export.write_whole", full)
+    with pytest.raises(PhotoError, match="full"):
+        export(trained(network="fusion", epochs=9), folder, Card("x"), reduce=False)
+    if last == 1:
+        Colorizer.load(str(folder)).predict(FloatL(ramp(64, 64)))
+    else:
+        with pytest.raises(ModelError, match="damaged"):
+            Colorizer.load(str(folder)).predict(FloatL(ramp(64, 64)))
+
+
+def test_a_first_export_cut_short_can_be_done_again(
+    trained: Callable[..., Run], tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    export(trained(network="fusion"), folder, Card("x"), reduce=False)
+    (folder / "model.json").unlink()
+    (folder / "global.onnx").unlink()
+    with pytest.raises(ModelError, match="no model"):
+        Colorizer.load(str(folder))
+    export(trained(network="fusion"), folder, Card("x"), reduce=False)
+    Colorizer.load(str(folder))
+
+
+def test_a_model_folder_cannot_lie_where_a_file_is(
+    trained: Callable[..., Run], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("precious")
+    for folder in (tmp_path / "file", tmp_path / "file" / "model"):
+        with pytest.raises(PhotoError, match="not a folder"):
+            export(trained(network="cnn-mountain"), folder, Card("x"))
+
+
+def test_photos_of_a_run_that_were_cut_off_are_one_line(
+    trained: Callable[..., Run], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(trained(network="cnn-mountain").folder, folder)
+    whole = (folder / "probe.npz").read_bytes()
+    for content in (whole[: len(whole) // 2], b"", b"no arrays"):
+        (folder / "probe.npz").write_bytes(content)
+        with pytest.raises(UsageError, match=r"probe\.npz") as caught:
+            export(Run(folder), tmp_path / "model", Card("x"))
+        assert "--resume" in str(caught.value.tip)
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
@@ -338,7 +421,10 @@ def test_weights_of_two_runs_can_be_mixed(trained: Callable[..., Run], tmp_path:
 
 
 def test_one_file_takes_nothing_that_belongs_to_a_folder(tmp_path: Path) -> None:
-    options = (["--vividness", "1.2"], ["--specialist"], ["--blend", str(tmp_path)])
+    options = (
+        *(["--vividness", "1.2"], ["--specialist"], ["--blend", str(tmp_path)]),
+        *(["--no-reduce"], ["--default-size", "320"], ["--share", "0.4"]),
+    )
     for option in options:
         command = [sys.executable, "-m", "colorcli", "export", str(tmp_path), "--single-file"]
         done = subprocess.run(
@@ -349,4 +435,27 @@ def test_one_file_takes_nothing_that_belongs_to_a_folder(tmp_path: Path) -> None
         )
         assert done.returncode == 2
         assert "--single-file gives the network as it is" in done.stderr
+        assert f"leave out {option[0]}" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_one_file_carries_its_card_and_replaces_nothing_unasked(
+    trained: Callable[..., Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "new" / "one.onnx"
+    run = str(trained(network="cnn-mountain").folder)
+    command = ["export", run, "--single-file", "-o", str(file), "--version", "7"]
+    assert main([*command, "--license", "CC0-1.0", "--description", "tiny"]) == 0
+    said = {entry.key: entry.value for entry in onnx.load(file).metadata_props}
+    assert said["name"] == "one"
+    assert (said["version"], said["license"], said["description"]) == ("7", "CC0-1.0", "tiny")
+    assert said["trained_on"] == "unstated"
+    file.write_bytes(b"precious")
+    capsys.readouterr()
+    assert main(command) == 2
+    assert "--force" in capsys.readouterr().err
+    assert file.read_bytes() == b"precious"
+    assert main([*command, "--force"]) == 0
+    onnx.load(file)
+    assert main([*command[:-3], str(tmp_path), "--force"]) == 2
+    assert "is a folder" in capsys.readouterr().err

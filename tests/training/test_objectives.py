@@ -56,6 +56,22 @@ def test_mse_on_doubled_cells_pulls_as_mse_on_the_cells_does() -> None:
     torch.testing.assert_close(small.grad, large.grad)
 
 
+def test_colours_that_never_occur_weigh_no_more_than_the_rarest_that_does() -> None:
+    """With λ = 0 their share is zero, and its inverse was infinite."""
+    plain = Distance()
+    prior = torch.zeros(len(plain.centres))
+    gray, red = (
+        int((plain.centres == torch.tensor(centre)).all(1).nonzero())
+        for centre in ([0.0, 0.0], [60.0, 50.0])
+    )
+    prior[[gray, red]] = torch.tensor([0.999, 0.001])
+    rebalanced = Distance(prior, 0.0)
+    assert rebalanced.weights.isfinite().all()
+    assert float(rebalanced.weights.max()) == float(rebalanced.weights[red])
+    blue = torch.tensor([70.0, -100.0])[None, :, None, None].expand(1, 2, 2, 2)
+    assert rebalanced(torch.zeros(1, 2, 2, 2), blue).isfinite()
+
+
 def test_smooth_l1_is_quadratic_up_to_ten_units_and_linear_beyond() -> None:
     ab = torch.zeros(1, 2, 1, 1)
     assert float(SmoothL1()(ab + 4, ab)) == pytest.approx(0.5 * 4**2 / 110)

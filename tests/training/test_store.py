@@ -142,7 +142,7 @@ def test_decoding_carries_labels_and_leaves_out_what_is_no_use(tmp_path: Path) -
 
 def test_no_photo_at_all_is_refused(tmp_path: Path) -> None:
     (tmp_path / "photo.png").write_bytes(b"no photo")
-    with pytest.raises(UsageError, match="no photo"):
+    with pytest.raises(UsageError, match="photos: none of 1 is left"):
         PhotoStore.decode(open_collection(tmp_path), short_side=24, workers=1)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from colorcli.errors import UsageError
+from colorcli.errors import ColorizeError, UsageError
 from colorcli.training.config import TrainConfig
 from colorcli.training.optimization import OPTIMIZERS, schedule
 from colorcli.training.run import Run, load_trained
@@ -97,6 +97,41 @@ def test_an_interrupted_run_goes_on_as_if_never_interrupted(
     assert_same_weights(whole.run, second.run)
     seen = [row["photos_seen"] for row in second.run.read_log()]
     assert seen == [row["photos_seen"] for row in whole.run.read_log()]
+
+
+def test_a_run_whose_loss_is_no_number_ends_and_keeps_its_last_good_checkpoint(
+    photos: Photos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings: dict[str, Any] = {"network": "cnn-cs230", "epochs": 2}
+    begun = trainer(photos, tmp_path, **settings)
+    assert not begun.train(on_step=lambda *_: begun.stop())
+    before = begun.run.checkpoint_path.read_bytes()
+    resumed = trainer(photos, tmp_path, resume=True, **settings)
+    monkeypatch.setattr(resumed.objective, "forward", lambda output, _ab: output.mean() / 0)
+    with pytest.raises(ColorizeError, match="no finite number") as caught:
+        resumed.train()
+    assert f"--init {tmp_path}" in str(caught.value.tip)
+    assert begun.run.checkpoint_path.read_bytes() == before
+
+
+def test_a_run_begun_again_before_its_first_checkpoint_mixes_with_nothing(
+    photos: Photos, tmp_path: Path
+) -> None:
+    def killed(_row: dict[str, float]) -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / "sheets").mkdir()
+    (tmp_path / "sheets" / "mine.png").write_bytes(b"precious")
+    settings: dict[str, Any] = {"network": "fusion", "scene_weight": 0.1, "epochs": 4}
+    with pytest.raises(KeyboardInterrupt):
+        trainer(photos, tmp_path, **settings).train(report_every=6, on_report=killed)
+    again = trainer(photos, tmp_path, network="fusion", epochs=3)
+    assert again.train(report_every=9)
+    assert [row["photos_seen"] for row in again.run.read_log()] == [9]
+    assert list(Snapshots(again.run.epochs_folder).epochs()) == [3.0]
+    sheets = {path.name for path in (tmp_path / "sheets").iterdir()}
+    assert sheets == {"mine.png", "000000009.png"}
+    load_trained(again.run)  # no scenes of the first are left to be told apart
 
 
 def test_what_was_logged_after_the_checkpoint_is_dropped(tmp_path: Path) -> None:

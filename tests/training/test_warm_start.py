@@ -17,6 +17,7 @@ from colorcli.training.networks import Colorizing
 from colorcli.training.run import Run
 from colorcli.training.views import network_inputs
 
+from . import timm_stand_in
 from .runs import Photos, trainer
 
 
@@ -80,6 +81,31 @@ def test_unfolded_normalisation_has_the_statistics_of_the_photos(
 def test_a_model_of_another_width_is_refused(photos: Photos, tmp_path: Path, folder: Path) -> None:
     with pytest.raises(UsageError, match="fits"):
         trainer(photos, tmp_path, network="fusion", width=0.12, init=str(folder))
+
+
+@pytest.mark.parametrize(("network", "width"), [("fusion", 0.12), ("cnn-cs230", 0.06)])
+def test_a_run_of_another_width_or_network_is_refused(
+    photos: Photos, tmp_path: Path, trained: Callable[..., Run], network: str, width: float
+) -> None:
+    """Though the counters of its normalisation, and a bias here and there, fit any network."""
+    init = str(trained(network="fusion").folder)
+    with pytest.raises(UsageError, match="none of its weights fits"):
+        trainer(photos, tmp_path, network=network, width=width, init=init)
+
+
+def test_a_model_with_a_frozen_extractor_is_taken_over_but_for_that(
+    photos: Photos, tmp_path: Path, trained: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timm_stand_in.install(monkeypatch)
+    settings = {"network": "koalarization", "pretrained": "none"}
+    run = trained(**settings)
+    export(run, tmp_path / "model", Card("koala"), reduce=False)
+    begun = trainer(photos, tmp_path / "run", init=str(tmp_path / "model"), **settings).network
+    theirs = run.load_checkpoint()["ema"]
+    for name, ours in begun.state_dict().items():
+        torch.testing.assert_close(ours, theirs[name], atol=1e-6, rtol=1e-5, msg=name)
+    with pytest.raises(UsageError, match="none of its weights fits"):
+        trainer(photos, tmp_path / "wide", init=str(tmp_path / "model"), **settings, width=0.12)
 
 
 def test_an_unknown_name_is_refused(photos: Photos, tmp_path: Path) -> None:

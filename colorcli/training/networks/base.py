@@ -143,6 +143,9 @@ class Network:
         scenes: whether it can be trained to tell scenes apart as well.
         extractor: whether it has a frozen extractor, with weights of its own.
         trunk: whether it has a trunk that starts from pretrained weights and learns further.
+        baseline: whether it can be built without its global branch.
+        global_pool: whether its global branch can average the maps before its large layer.
+        dropout: whether it has fully connected layers of which units can be dropped.
     """
 
     name: str
@@ -154,6 +157,9 @@ class Network:
     scenes: bool = False
     extractor: bool = False
     trunk: bool = False
+    baseline: bool = False
+    global_pool: bool = False
+    dropout: bool = True
 
 
 def normalized(L: Tensor) -> Tensor:

@@ -16,4 +16,5 @@ NETWORK = Network(
     build=PlainCnn,
     training_size=256,
     preset=Preset(objective="mse", optimizer="rmsprop", learning_rate=1e-3, batch=10),
+    dropout=False,
 )

@@ -284,4 +284,6 @@ NETWORK = Network(
     training_size=224,
     preset=Preset(objective="mse", optimizer="adadelta", learning_rate=1.0, batch=256),
     scenes=True,
+    baseline=True,
+    global_pool=True,
 )

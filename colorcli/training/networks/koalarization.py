@@ -145,4 +145,5 @@ NETWORK = Network(
     training_size=256,
     preset=Preset(objective="mse", optimizer="adam", learning_rate=1e-3, batch=50),
     extractor=True,
+    dropout=False,
 )

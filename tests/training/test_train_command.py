@@ -1,0 +1,226 @@
+"""`colorize train`: what it keeps to when a run goes on, and what it refuses before it begins."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from colorcli.__main__ import main
+from colorcli.cli import train as command
+from colorcli.collection import Item
+from colorcli.training.config import TrainConfig
+from colorcli.training.run import Run
+from colorcli.training.store import PhotoStore
+
+TINY = ("--network", "cnn-cs230", "--width", "0.06", "--size", "64", "--batch", "2")
+HERE = ("--precision", "fp32", "--device", "cpu", "--workers", "1")
+
+Decoded = dict[str, list[str]]
+Begun = Callable[..., Path]
+
+
+@pytest.fixture
+def flat(tmp_path: Path) -> Path:
+    """Twelve colour photos, with no split of their own."""
+    folder = tmp_path / "flat"
+    folder.mkdir()
+    for number in range(12):
+        noise = np.random.default_rng(number).integers(0, 256, (64, 72, 3), np.uint8)
+        cv2.imwrite(str(folder / f"{number:02}.png"), noise)
+    return folder
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> Decoded:
+    """The photos of each set, as the last command decoded them."""
+    seen: Decoded = {}
+    decode = command.decode_photos
+
+    def watched(items: list[Item], name: str, config: TrainConfig, workers: int) -> PhotoStore:
+        seen[name] = [item.key for item in items]
+        return decode(items, name, config, workers)
+
+    monkeypatch.setattr(command, "decode_photos", watched)
+    return seen
+
+
+@pytest.fixture
+def begun(flat: Path, tmp_path: Path) -> Begun:
+    """Begins a run of one pass with some options, and gives its folder."""
+
+    def begin(*options: str) -> Path:
+        run = tmp_path / "run"
+        assert main(["train", str(flat), "--out", str(run), *TINY, *HERE, *options]) == 0
+        return run
+
+    return begin
+
+
+def test_a_run_that_goes_on_holds_out_the_photos_that_it_held_out(
+    flat: Path, begun: Begun, decoded: Decoded
+) -> None:
+    run = begun("--validation", "0.5", "--limit", "4", "--epochs", "1")
+    first = dict(decoded)
+    assert len(first["training photos"]) == 4
+    assert main(["train", str(flat), "--out", str(run), *HERE, "--resume", "--epochs", "2"]) == 0
+    assert decoded == first
+
+
+def test_a_run_of_an_older_version_goes_on_with_what_is_said_now(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"network": "fusion", "batch": 7}))
+    assert TrainConfig.load(path).validation == TrainConfig().validation
+    said = TrainConfig.load(path, unsaid={"limit": 8000, "batch": 3})
+    assert (said.limit, said.batch) == (8000, 7)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--objective", "smooth-l1"), "with --objective mse, not smooth-l1"),
+        (("--learning-rate", "5"), "with --learning-rate 0.001, not 5.0"),
+        (("--rebalance", "1"), "with --rebalance 0.5, not 1"),
+        (("--validation", "0.2"), "with --validation 0.5, not 0.2"),
+        (("--global-pool",), "without --global-pool"),
+        (("--preset", "paper"), "not rmsprop"),
+    ],
+)
+def test_what_a_run_learns_from_cannot_change_on_the_way(
+    flat: Path,
+    begun: Begun,
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+    words: str,
+) -> None:
+    run = begun("--validation", "0.5", "--epochs", "1")
+    before = Run(run).checkpoint_path.read_bytes()
+    capsys.readouterr()
+    assert main(["train", str(flat), "--out", str(run), *HERE, "--resume", *options]) == 2
+    assert words in capsys.readouterr().err.splitlines()[0]
+    assert Run(run).checkpoint_path.read_bytes() == before
+
+
+def test_the_options_of_a_run_may_be_repeated_and_its_budget_changed(
+    flat: Path, begun: Begun
+) -> None:
+    """`make model` gives all of them each time."""
+    run = begun("--validation", "0.5", "--degrade", "0.5", "--epochs", "1")
+    repeated = (*TINY, *HERE, "--validation", "0.5", "--degrade", "0.5", "--init", "elsewhere")
+    budget = ("--epochs", "2", "--hours", "1")
+    assert main(["train", str(flat), "--out", str(run), *repeated, *budget, "--resume"]) == 0
+    assert Run(run).read_log()[-1]["epoch"] >= 2
+
+
+def test_an_option_left_out_is_the_setting_of_a_run_that_says_nothing() -> None:
+    usual = TrainConfig()
+    for name, parameter in inspect.signature(command.train).parameters.items():
+        if parameter.default is not None and hasattr(usual, name):
+            assert parameter.default == getattr(usual, name), name
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--network", "vgg"), "no network is called 'vgg'"),
+        (("--objective", "beauty"), "no objective is called 'beauty'"),
+        (("--optimizer", "lion"), "no optimizer is called 'lion'"),
+        (("--precision", "fp8"), "no precision is called 'fp8'"),
+        (("--device", "abacus"), "no device is called 'abacus'"),
+        (("--init", "sepia"), "no model is called 'sepia'"),
+        (("--size", "100"), "--size 100: this network is trained on multiples of 8"),
+        (("--size", "-8"), "--size -8"),
+        (("--network", "fusion", "--size", "68", "--degrade", "1"), "--size 68"),
+        (("--network", "fusion-lite", "--pretrained", "none", "--size", "112"), "multiples of 32"),
+        (("--network", "fusion-lite", "--pretrained", "none", "--no-global"), "global branch"),
+        (("--network", "fusion-lite", "--pretrained", "none", "--global-pool"), "to average"),
+        (("--dropout", "0.5"), "no layers to drop units of"),
+        (("--no-global",), "global branch"),
+        (("--embedding", "64"), "no extractor"),
+        (("--scene-weight", "0.1"), "cannot tell scenes apart"),
+        (("--learning-rate", "0"), "--learning-rate 0"),
+        (("--hours", "0"), "--hours 0"),
+        (("--hours", "nan"), "nan is not a finite number"),
+        (("--degrade", "nan"), "nan is not a finite number"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_any_photo_is_decoded(
+    flat: Path,
+    tmp_path: Path,
+    decoded: Decoded,
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+    words: str,
+) -> None:
+    status = main(["train", str(flat), "--out", str(tmp_path / "run"), *TINY, *HERE, *options])
+    assert status in (1, 2)
+    lines = capsys.readouterr().err.splitlines()
+    assert words in lines[0]
+    assert len(lines) <= 2
+    assert not decoded
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_cannot_lie_where_a_file_is(
+    flat: Path, tmp_path: Path, decoded: Decoded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "thesis").write_text("precious")
+    for out in (tmp_path / "thesis", tmp_path / "thesis" / "run"):
+        assert main(["train", str(flat), "--out", str(out), *TINY, *HERE]) == 1
+        assert "not a folder" in capsys.readouterr().err
+    assert not decoded
+    assert (tmp_path / "thesis").read_text() == "precious"
+
+
+def test_one_photo_is_too_few(
+    flat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = str(tmp_path / "run")
+    assert main(["train", str(flat), "--out", run, *TINY, *HERE, "--limit", "1"]) == 2
+    assert "at least 2 are needed" in capsys.readouterr().err
+
+
+def test_where_all_photos_of_a_set_are_left_out_it_says_of_which_and_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    colour = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    for split, name, image in (
+        ("train", "a.png", colour),
+        ("train", "b.png", colour),
+        ("val", "old.png", np.full((64, 64, 3), 90, np.uint8)),
+    ):
+        (tmp_path / "photos" / split).mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / "photos" / split / name), image)
+    arguments = (str(tmp_path / "photos"), "--out", str(tmp_path / "run"), *TINY, *HERE)
+    assert main(["train", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert "validation photos: none of 1 is left" in said
+    assert "old.png: gray" in said
+
+
+def test_what_mends_a_missing_split_depends_on_who_gives_it(
+    flat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = str(tmp_path / "run")
+    assert main(["train", str(flat), "--out", run, *TINY, *HERE, "--validation", "0"]) == 2
+    said = capsys.readouterr().err
+    assert "12 photos to train on and 0 to validate on" in said
+    assert "where no split.csv, index.csv or folders give the split" in said
+
+
+def test_a_folder_with_anothers_checkpoint_is_no_run(
+    flat: Path, tmp_path: Path, decoded: Decoded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    torch.save({"state_dict": {}}, theirs / "checkpoint.pt")
+    arguments = (str(flat), "--out", str(tmp_path / "run"), *TINY, *HERE, "--init", str(theirs))
+    assert main(["train", *arguments]) == 2
+    assert "no checkpoint of `colorize train`" in capsys.readouterr().err
+    assert not decoded
