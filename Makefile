@@ -38,7 +38,7 @@ model: $(VENV)/lite.stamp  ## train and export the shipped models: make model PH
 	$(call train,vivid,$(LAST) --objective mse-distribution)
 	$(call train,lifelike-mse,$(LITE) --size 128 --crop-min 0.25 --objective mse)
 	$(call train,lifelike-old,$(LITE) $(OLD) --size 192 --batch 40 --init runs/lifelike-mse --objective mse)
-	test -f runs/with-faces.stamp || { { $(BIN)/colorize data faces $(PHOTOS) -o runs/with-faces --force $(SOME); } && touch runs/with-faces.stamp; }
+	test -f runs/with-faces/split.csv || { $(BIN)/colorize data faces $(PHOTOS) -o runs/with-faces --force $(SOME) && test -f runs/with-faces/split.csv; }
 	$(call train,lifelike-faces,$(LITE) $(OLD) --size 192 --batch 40 --init runs/lifelike-old --objective mse,runs/with-faces)
 	$(call train,lifelike,$(LITE) $(OLD) --size 192 --batch 40 --init runs/lifelike-faces --objective distance --rebalance 0.9,runs/with-faces)
 	$(call ship,fusion)
@@ -58,11 +58,12 @@ OLD := --crop-min 0.25 --degrade 0.4 --emulsion 0.25 --learning-rate 0.0005
 # Status 1: some photos could not be read, and it was said which. No reason to stop after hours.
 SOME := || [ $$? -eq 1 ]
 
-# train NAME,OPTIONS[,PHOTOS]: goes on where it was interrupted; a finished run is left as it is.
+# train NAME,OPTIONS[,PHOTOS]: goes on where it was interrupted, with the options that it was begun with; a
+# finished run is left as it is.
 define train
-	resume="$$(test -f runs/$(1)/checkpoint.pt && echo --resume)"; \
-	$(BIN)/colorize train $(or $(3),$(PHOTOS)) --out runs/$(1) --width $(WIDTH) --hours $(HOURS) \
-	    --epochs 100 --degrade 0.5 --crop-min 0.4 $(2) $$resume
+	if test -f runs/$(1)/checkpoint.pt; then set -- --resume; \
+	else set -- --width $(WIDTH) --epochs 100 --degrade 0.5 --crop-min 0.4 $(2); fi; \
+	$(BIN)/colorize train $(or $(3),$(PHOTOS)) --out runs/$(1) --hours $(HOURS) "$$@"
 endef
 
 define ship

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -16,9 +17,9 @@ import numpy.typing as npt
 from colorcli.closeups import close_ups
 from colorcli.collection import Item, decode_rgb, hashed_fraction, photo_paths
 from colorcli.errors import PhotoError, UsageError
-from colorcli.files import write_whole
+from colorcli.files import identity, write_whole
 from colorcli.lab import L_from_gray, gray_from_rgb, lab_to_rgb
-from colorcli.lists import SPLIT_LIST, split_list
+from colorcli.lists import SPLIT_LIST, read_split_list, split_list
 from colorcli.metrics import scikit_image
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -53,9 +54,9 @@ def augment(
 
     Raises:
         UsageError: `out/split.csv` is there and `replace` is false, photos of `items` lie below
-            `out`, two would be written to one file, or a split cannot name a folder; all of them
-            before the first file is written.
-        PhotoError: `out/split.csv` cannot be written.
+            `out`, one of another split by now was written there, two would be written to one file,
+            or a split cannot name a folder; all of them before the first file is written.
+        PhotoError: `out/split.csv` cannot be read or written.
     """
 
     def transforms(item: Item, rgb: Array) -> Iterator[Array]:
@@ -99,7 +100,9 @@ def _with_more(
     listing = out / SPLIT_LIST
     if os.path.lexists(listing) and not replace:
         raise UsageError(f"{listing}: exists already", tip="--force replaces it")
+    listed = read_split_list(out)
     _refuse_within(items, out)
+    _refuse_moved(items, out, set(listed.values()))
     placed = _placed(items, out, by_split=True)
     originals = {folder / f"{item.stem}{item.suffix}" for item, folder in placed}
     for item, folder in placed:
@@ -115,8 +118,26 @@ def _with_more(
             yield item, str(error)
         else:
             yield item, None
-    if splits := _splits_below(out, {item.split for item in items}):
+    left = {key: split for key, split in listed.items() if os.path.lexists(out / key)}
+    if splits := left | _splits_below(out, {item.split for item in items}):
         write_whole(listing, split_list(splits), replace=replace)
+
+
+def _refuse_moved(items: Sequence[Item], out: Path, splits: set[str]) -> None:
+    """Refuse a folder where a photo lies in the folder of a split that it is not of any more.
+
+    What an earlier run made of a photo stays there; of one that is held out now it would be
+    trained on.
+    """
+    for item in items:
+        for split in splits - {item.split}:
+            folder = _folder_of(dataclasses.replace(item, split=split), by_split=True)
+            earlier = out / folder / f"{item.stem}{item.suffix}"
+            if os.path.lexists(earlier):
+                raise UsageError(
+                    f"{earlier}: made when this photo was of another split (now {item.split})",
+                    tip=f"delete {out}, or choose another folder with -o",
+                )
 
 
 def _splits_below(out: Path, splits: set[str]) -> dict[str, str]:
@@ -215,7 +236,7 @@ def _placed(
             raise UsageError(
                 f"{target}: two photos would be written here", tip="rename one of them"
             )
-        if os.path.realpath(target) in own:
+        if identity(target) in own:
             raise UsageError(
                 f"{target}: is a photo of the collection itself",
                 tip="choose another folder with -o",
@@ -240,17 +261,25 @@ def _folder_of(item: Item, *, by_split: bool) -> PurePosixPath:
 
 def _refuse_within(items: Sequence[Item], out: Path) -> None:
     """Refuse a folder that photos lie in: it could not be a collection of its own."""
-    root = Path(os.path.realpath(out))
-    for path in map(Path, sorted(_files_of(items))):
-        if root in path.parents:
+    whole = identity(out)
+    folders = {path.parent: path.name for path in map(Path, _paths_of(items))}
+    above = {folder: name for path, name in folders.items() for folder in (path, *path.parents)}
+    for folder, name in sorted(above.items()) if whole else ():
+        if identity(folder) == whole:
             raise UsageError(
-                f"{out}: holds {path.name}, a photo of the collection itself",
+                f"{out}: holds {name}, a photo of the collection itself",
                 tip="choose another folder with -o",
             )
 
 
-def _files_of(items: Sequence[Item]) -> set[str]:
-    """Where those lie that are files of their own, links followed."""
+def _files_of(items: Sequence[Item]) -> set[tuple[int, int]]:
+    """What tells the photos that are files of their own from other files."""
+    # Not by name: where case makes no difference, `a.JPG` and `a.jpg` are one file.
+    return {one for path in _paths_of(items) if (one := identity(Path(path)))}
+
+
+def _paths_of(items: Sequence[Item]) -> set[str]:
+    """Where the photos lie that are files of their own, links followed."""
     # Unlike `Path.resolve`, this minds no links that lead back to themselves.
     return {os.path.realpath(i.location.path) for i in items if i.location.size is None}
 

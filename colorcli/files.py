@@ -14,6 +14,7 @@ import contextlib
 import errno
 import io
 import os
+import re
 import stat
 import sys
 import time
@@ -29,6 +30,9 @@ PREFIX = ".colorize-"
 SUFFIX = ".tmp"
 
 _DAY = 24 * 60 * 60
+
+_OPEN_FILES = re.compile(r"/dev/fd|/proc/[^/]+(/task/[^/]+)?/fd")
+"""Folders whose files are those that a process has opened."""
 
 _REASONS: dict[int, tuple[str, str | None]] = {
     errno.ENOSPC: ("the disk is full", "free some space, then run it again"),
@@ -151,12 +155,36 @@ def is_temporary(name: str) -> bool:
 
 
 def is_stream(path: Path) -> bool:
-    """Whether `path` is a device or a pipe, which is written to and never replaced."""
+    """Whether `path` is written to and never replaced.
+
+    That is a device, a pipe, or one of the names of an open file, as `/dev/stdout`, even where that
+    file is an ordinary one.
+    """
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):
         return False
-    return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode) or stat.S_ISBLK(mode)
+    if stat.S_ISCHR(mode) or stat.S_ISFIFO(mode) or stat.S_ISBLK(mode):
+        return True
+    return _names_an_open_file(path)
+
+
+def _names_an_open_file(path: Path) -> bool:
+    folder = os.path.realpath(path.parent)
+    if _OPEN_FILES.fullmatch(folder):
+        return True
+    # `/dev/stdout` is a link to `/proc/self/fd/1`.
+    is_link = folder == "/dev" and path.is_symlink()
+    return is_link and _names_an_open_file(Path(folder, path.readlink()))
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from others, whatever names lead to it; None where there is none."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _make_folder(folder: Path) -> None:

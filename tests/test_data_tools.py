@@ -279,6 +279,33 @@ def test_transforms_of_one_photo_are_all_to_train_on(
 
 
 @pytest.mark.parametrize("command", ["augment", "faces"])
+def test_what_was_trained_on_is_not_held_out_beside_what_was_made_of_it(
+    command: str, coffee: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    photos = shard(tmp_path / "shards", {"a": "train", "b": "val"}, coffee[::4, ::4])
+    assert data(capsys, command, photos, "-o", out)[0] == 0
+    before = {name: (out / name).read_bytes() for name in files(out)}
+    photos = shard(tmp_path / "dealt-anew", {"a": "val", "b": "train"}, coffee[::4, ::4])
+    status, _, err = data(capsys, command, photos, "-o", out, "--force")
+    assert status == 2
+    assert "made when this photo was of another split (now val)" in err
+    assert {name: (out / name).read_bytes() for name in files(out)} == before
+
+
+def test_a_second_collection_changes_no_split_of_the_first(
+    coffee: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    first = shard(tmp_path / "one", {f"h{i}": "val-large" for i in range(8)}, coffee[::4, ::4])
+    second = shard(tmp_path / "two", {"t": "train"}, coffee[::4, ::4])
+    assert data(capsys, "augment", first, "-o", out)[0] == 0
+    assert data(capsys, "augment", second, "-o", out, "--force")[0] == 0
+    splits = Counter(item.split for item in open_collection(out))
+    assert splits == {"val-large": 8, "train": 10}
+
+
+@pytest.mark.parametrize("command", ["augment", "faces"])
 def test_a_list_of_splits_is_not_replaced_unasked(
     command: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -361,6 +388,20 @@ def test_no_photo_of_the_collection_is_replaced(
     assert status == 2
     assert "a photo of the collection itself" in err
     assert {name: (photos / name).read_bytes() for name in files(photos)} == before
+
+
+@needs_links
+def test_a_photo_is_told_by_more_than_its_name(
+    coffee: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where case makes no difference, one file has many names; here it has two by a hard link."""
+    save(tmp_path / "photos" / "a.png", coffee)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a.png").hardlink_to(tmp_path / "photos" / "a.png")
+    status, _, err = data(capsys, "gray", tmp_path / "photos", "-o", out, "--force")
+    assert status == 2
+    assert "a.png: is a photo of the collection itself" in err
 
 
 def test_a_gray_copy_replaces_no_photo_of_another_split(

@@ -11,7 +11,7 @@ import pytest
 
 from colorcli import files
 from colorcli.errors import PhotoError
-from colorcli.files import PREFIX, SUFFIX, sweep, try_folder, unwritable, write_whole
+from colorcli.files import PREFIX, SUFFIX, is_stream, sweep, try_folder, unwritable, write_whole
 
 
 def names(folder: Path) -> list[str]:
@@ -127,6 +127,17 @@ def test_a_real_full_device_is_an_error() -> None:
 def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     write_whole(Path(os.devnull), b"new", replace=True)
     assert not stat.S_ISREG(Path(os.devnull).stat().st_mode)
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="open files have no names there")
+def test_an_open_file_is_written_to_by_its_names_and_not_replaced(tmp_path: Path) -> None:
+    with (tmp_path / "redirected").open("wb") as file:
+        name = Path(f"/dev/fd/{file.fileno()}")
+        assert is_stream(name)
+        write_whole(name, b"new", replace=True)
+        assert name.exists()
+    assert (tmp_path / "redirected").read_bytes() == b"new"
+    assert not is_stream(tmp_path / "redirected")
 
 
 def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:

@@ -13,10 +13,13 @@ MAKEFILE = Path(__file__).parent.parent / "Makefile"
 
 COLORIZE = """#!/bin/sh
 echo "$@" >> calls
+case "$1" in
+    train) mkdir -p "$4" && touch "$4/checkpoint.pt" ;;
+    data) test "$FULL" || { mkdir -p "$5" && touch "$5/split.csv"; } ;;
+esac
 case "$1 $FAILING" in
     *" $1 "*) exit $STATUS ;;
 esac
-case "$1" in train) mkdir -p "$4" ;; esac
 """
 
 pytestmark = pytest.mark.skipif(
@@ -24,18 +27,29 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def make_model(folder: Path, *, failing: str, status: int) -> tuple[int, list[str]]:
-    """Runs `make model` with a command that only takes notes: its status, and what was called."""
+def make_model(
+    folder: Path, *, failing: str = "", status: int = 0, full: bool = False
+) -> tuple[int, list[str]]:
+    """Runs `make model` with a command that only takes notes: its status, and what was called.
+
+    Args:
+        folder: where to, again or for the first time.
+        failing: the command that ends with `status`.
+        status: its exit status.
+        full: whether the disk is, so that a collection never gets its list.
+    """
     (folder / "pyproject.toml").touch()
     venv = folder / "venv"
-    (venv / "bin").mkdir(parents=True)
+    (venv / "bin").mkdir(parents=True, exist_ok=True)
     for stamp in ("core", "dev", "lite"):
         (venv / f"{stamp}.stamp").touch()
     (venv / "bin" / "colorize").write_text(COLORIZE)
     (venv / "bin" / "colorize").chmod(0o755)
+    (folder / "calls").unlink(missing_ok=True)
+    environment = {"FAILING": f"{failing} ", "STATUS": str(status), "FULL": "full" if full else ""}
     done = subprocess.run(
         ["make", "-f", str(MAKEFILE), "-C", str(folder), "model", "PHOTOS=album", f"VENV={venv}"],
-        env={**os.environ, "FAILING": f"{failing} ", "STATUS": str(status)},
+        env={**os.environ, **environment},
         capture_output=True,
         check=False,
     )
@@ -44,17 +58,30 @@ def make_model(folder: Path, *, failing: str, status: int) -> tuple[int, list[st
 
 @pytest.mark.parametrize("command", ["data", "evaluate", "compare"])
 def test_a_photo_that_cannot_be_read_does_not_stop_it(tmp_path: Path, command: str) -> None:
-    (tmp_path / "runs").mkdir()
     status, calls = make_model(tmp_path, failing=command, status=1)
     assert status == 0
     assert calls[-1].startswith("compare models/fusion models/vivid models/lifelike album")
-    assert (tmp_path / "runs" / "with-faces.stamp").exists()
 
 
 @pytest.mark.parametrize(("command", "status"), [("data", 2), ("train", 1), ("evaluate", 130)])
 def test_anything_worse_does(tmp_path: Path, command: str, status: int) -> None:
-    (tmp_path / "runs").mkdir()
     ended, calls = make_model(tmp_path, failing=command, status=status)
     assert ended != 0
     assert calls[-1].startswith(command)
-    assert not (command == "data" and (tmp_path / "runs" / "with-faces.stamp").exists())
+
+
+def test_nothing_is_trained_on_a_collection_that_was_not_completed(tmp_path: Path) -> None:
+    ended, calls = make_model(tmp_path, failing="data", status=1, full=True)
+    assert ended != 0
+    assert calls[-1].startswith("data faces album -o runs/with-faces")
+    assert make_model(tmp_path)[0] == 0
+
+
+def test_runs_go_on_as_they_were_begun(tmp_path: Path) -> None:
+    """Also those of an older version, whose options were others."""
+    make_model(tmp_path)
+    _, again = make_model(tmp_path)
+    trained = [call.split() for call in again if call.startswith("train")]
+    assert trained
+    assert all(call[5:] == ["3", "--resume"] for call in trained)
+    assert not any(call.startswith("data") for call in again)

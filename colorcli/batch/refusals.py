@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from colorcli.errors import UsageError
-from colorcli.files import is_stream
+from colorcli.files import identity, is_stream
 
 _STANDARD = Path("-")
 
@@ -100,13 +100,13 @@ def refuse_replacing_inputs(writers: Mapping[Path, Path]) -> None:
     """
     # Few targets exist, often none: only then are the sources looked at.
     existing = {
-        identity: target
+        one: target
         for target in writers.values()
-        if target != _STANDARD and (identity := _identity(target)) and not is_stream(target)
+        if target != _STANDARD and (one := identity(target)) and not is_stream(target)
     }
     for source in writers if existing else ():
-        identity = _identity(source)
-        if identity and (target := existing.get(identity)):
+        one = identity(source)
+        if one and (target := existing.get(one)):
             raise UsageError(
                 f"{target}: the output would replace the input {source}",
                 tip="photos are never coloured in place: choose another name with -o",
@@ -139,11 +139,3 @@ def stays_inside(folder: Path, root: Path) -> bool:
 def writes_over(target: Path) -> bool:
     """Whether writing `target` would replace a file, or anything else of that name."""
     return target != _STANDARD and os.path.lexists(target) and not is_stream(target)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return None
-    return status.st_dev, status.st_ino

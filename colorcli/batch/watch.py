@@ -9,6 +9,7 @@ from colorcli.batch.looks import is_folder
 from colorcli.batch.plan import Job, make_plan
 from colorcli.batch.walk import walk
 from colorcli.errors import UsageError
+from colorcli.files import is_stream
 
 _Signature = tuple[int, int]  # size, time of the last change
 
@@ -53,11 +54,8 @@ class Watch:
                 signature = _signature(entry.path)
                 if signature is not None:
                     now[entry.path] = signature
-        if self._last.keys() - now.keys():
-            # What was removed may have been what others clashed with.
-            for path in self._clashing:
-                self._taken.pop(path, None)
-            self._clashing.clear()
+        # What was removed may have been what others clashed with.
+        retry = self._clashing & now.keys() if self._last.keys() - now.keys() else set()
         ready = [
             path
             for path, signature in now.items()
@@ -69,10 +67,15 @@ class Watch:
         self._taken = {path: self._taken[path] for path in self._taken if path in now}
         for path in ready:
             self._taken[path] = now[path]
-        return self._jobs(set(ready)) if ready else []
+        return self._jobs(set(ready), retry) if ready or retry else []
 
-    def _jobs(self, ready: set[Path]) -> list[Job]:
-        """The plan of the whole folder, and of it what is ready: so names stay free of clashes."""
+    def _jobs(self, ready: set[Path], retry: set[Path]) -> list[Job]:
+        """The plan of the whole folder, and of it what is new: so names stay free of clashes.
+
+        Args:
+            ready: what is complete and was not taken yet.
+            retry: what failed for its name, and is new if it need not any more.
+        """
         try:
             plan = make_plan(
                 [str(self._folder)],
@@ -84,8 +87,14 @@ class Watch:
             )
         except UsageError as error:  # a link that leads out of the output folder, say
             return [Job(path, None, error=str(error), tip=error.tip) for path in sorted(ready)]
-        self._clashing |= {job.source for job in plan if job.error}
-        return [job for job in plan if job.source in ready and job.skip is None]
+        jobs = [
+            job
+            for job in plan
+            if job.skip is None and (job.source in ready or (job.source in retry and job.is_work))
+        ]
+        self._clashing -= {job.source for job in jobs}
+        self._clashing |= {job.source for job in jobs if job.error}
+        return jobs
 
 
 def check_watch(inputs: list[str], output: str | None) -> Path:
@@ -96,7 +105,9 @@ def check_watch(inputs: list[str], output: str | None) -> Path:
     """
     if len(inputs) != 1 or not is_folder(Path(inputs[0])):
         raise UsageError("--watch takes one folder that exists")
-    if output == "-" or (output is not None and os.path.isfile(output)):  # noqa: PTH113
+    if output is not None and (
+        output == "-" or is_stream(Path(output)) or os.path.isfile(output)  # noqa: PTH113
+    ):
         raise UsageError(f"-o {output}: --watch needs an output folder")
     folder = Path(inputs[0])
     if output is not None and is_folder(Path(output)) and folder.samefile(output):

@@ -49,7 +49,7 @@ def _number(value: Any, kind: type[int] | type[float], param: Any, ctx: Any) -> 
     except (TypeError, ValueError):
         said = "a whole number" if kind is int else "a number"
         raise typer.BadParameter(f"{value!r} is not {said}", ctx=ctx, param=param) from None
-    if not math.isfinite(number):  # NaN would pass any bounds
+    if isinstance(number, float) and not math.isfinite(number):  # NaN would pass any bounds
         raise typer.BadParameter(f"{number} is not a finite number", ctx=ctx, param=param)
     least, most = param.min, param.max
     if (least is not None and number < least) or (most is not None and number > most):

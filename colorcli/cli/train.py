@@ -175,6 +175,7 @@ def train(
             f"{out}: holds a run already", tip="go on with it by --resume, or give another --out"
         )
     else:
+        run.refuse_strangers()
         config = _settled(TrainConfig(), chosen, preset)
     if (error := try_folder(out)) is not None:
         raise unwritable(out, error)

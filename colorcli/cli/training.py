@@ -107,13 +107,13 @@ def describe_network(config: TrainConfig) -> None:
 
     from colorcli.training.description import describe, operations
     from colorcli.training.networks import get_network
-    from colorcli.training.rehearsal import refuse_size, side_of_views
+    from colorcli.training.rehearsal import refuse_settings, side_of_views
     from colorcli.training.run import build_network, build_objective
 
     network = get_network(config.network)
     built = build_network(config, build_objective(config), restored=True)
     size = side_of_views(config)
-    refuse_size(built, size)
+    refuse_settings(config, built)
     layers = describe(built, size)
     table = Table(title=f"{network.name} (width {config.width:g}) — {network.source}")
     for heading in ("layer", "kernel", "stride", "output", "parameters"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 from colorcli.photo import exif, ifd
 from colorcli.photo.header import Header, MalformedError
@@ -73,7 +74,7 @@ def inspect(data: bytes) -> Header:
     if _ORIENTATION in fields:
         # The orientation is the decoder's business: OpenCV turns TIFFs whatever it is asked.
         header.orientation = 1
-        turned = _first(fields, _ORIENTATION)
+        turned = _turn(fields[_ORIENTATION])
         if 5 <= turned <= 8 and metadata.dpi is not None:
             metadata.dpi = metadata.dpi[::-1]
         if 2 <= turned <= 8 and any(tag in carried for tag in _GEOGRAPHIC):
@@ -132,6 +133,15 @@ def _first(fields: ifd.Directory, tag: int, default: int | None = None) -> int:
     if default is None:
         raise MalformedError("it has no size")
     return default
+
+
+def _turn(field: ifd.Entry) -> int:
+    """An orientation, as OpenCV reads it: of any whole type, and passed over where it is none."""
+    unsigned = {6: 1, 8: 3, 9: 4}.get(field.type, field.type)
+    try:
+        return replace(field, type=unsigned).integer()
+    except MalformedError:
+        return 1
 
 
 def _check_extent(data: bytes, fields: ifd.Directory) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from colorcli.errors import UsageError
+from colorcli.files import write_whole
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,12 @@ class TrainConfig:
     seed: int = 0
 
     def save(self, path: Path) -> None:
-        """Write as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        """Write as JSON.
+
+        Raises:
+            PhotoError: it cannot be written.
+        """
+        write_whole(path, (json.dumps(asdict(self), indent=2) + "\n").encode(), replace=True)
 
     @classmethod
     def load(cls, path: Path, unsaid: Mapping[str, Any] | None = None) -> TrainConfig:
@@ -101,6 +106,8 @@ class TrainConfig:
         """
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
+            if not values.keys() >= {"network", "objective"}:
+                raise ValueError("neither network nor objective in it")
             known = {field.name for field in fields(cls)}
             said = {key: value for key, value in values.items() if key in known}
             return cls(**{**(unsaid or {}), **said})

@@ -353,7 +353,8 @@ def _refuse_others_folder(folder: Path) -> None:
         raise unwritable(folder, error)
     there = {path.name for path in folder.iterdir()} if folder.exists() else set()
     # Graphs alone are what a first export leaves that was cut short.
-    if "model.json" not in there and there - GRAPHS:
+    left = there <= GRAPHS and all(graphs.is_own(folder / name) for name in there)
+    if "model.json" not in there and not left:
         raise UsageError(
             f"{folder}: holds something that is no model", tip="give a new or a model folder"
         )

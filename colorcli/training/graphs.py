@@ -9,11 +9,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from colorcli.training.networks.base import Part
 from colorcli.training.objectives import Objective
+
+_PRODUCER = "colorize"
 
 OPSET = 18
 IR_VERSION = 10
@@ -139,7 +142,7 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def describe_graph(model: onnx.ModelProto, properties: dict[str, str]) -> None:
     """Write who made the graph, and what it means, into its metadata."""
-    model.producer_name = "colorize"
+    model.producer_name = _PRODUCER
     model.producer_version = ""
     model.doc_string = ""
     del model.metadata_props[:]
@@ -147,6 +150,15 @@ def describe_graph(model: onnx.ModelProto, properties: dict[str, str]) -> None:
         del node.metadata_props[:]
         node.doc_string = ""
     helper.set_model_props(model, properties)
+
+
+def is_own(path: Path) -> bool:
+    """Whether `describe_graph` described the graph in this file."""
+    try:
+        model = onnx.load_model(path, load_external_data=False)
+    except (OSError, DecodeError):
+        return False
+    return bool(model.producer_name == _PRODUCER)
 
 
 def encoded(model: onnx.ModelProto) -> bytes:

@@ -11,11 +11,17 @@ from torch import Tensor
 
 @dataclass
 class Progress:
-    """How far a run has come: photos seen, steps taken, seconds spent in steps."""
+    """How far a run has come: photos seen, steps taken, seconds spent in steps.
+
+    Attributes:
+        lot: added to the seed of every draw. Of a run begun from the weights of another it is
+            another, or it would be shown the very views that these weights have learned.
+    """
 
     seen: int = 0
     steps: int = 0
     seconds: float = 0.0
+    lot: int = 0
 
 
 class Mean:

@@ -34,7 +34,8 @@ def rehearse(config: TrainConfig, run: Run, *, resume: bool, init: str | None) -
     scenes = (known or 2) if config.scene_weight else 0
     restored = weights_are_given(config, resume=resume, init=init)
     network = build_network(config, objective, scenes=scenes, restored=restored)
-    refuse_size(network, side_of_views(config))
+    if not resume:
+        refuse_settings(config, network)
     build_optimizer(
         config.optimizer,
         network,
@@ -58,13 +59,27 @@ def side_of_views(config: TrainConfig) -> int:
     return config.size or get_network(config.network).training_size
 
 
-def refuse_size(network: Colorizing, side: int) -> None:
-    """Refuse views of a side that the network, or the ageing of L, cannot take.
+def refuse_settings(config: TrainConfig, network: Colorizing) -> None:
+    """Refuse to begin a run whose network lacks what the settings ask for.
+
+    A run that exists is not asked: it may be of a version that passed over what a network lacks.
 
     Raises:
-        UsageError: it is no positive multiple of both.
+        UsageError: an option means nothing to the network, or the network and the ageing of L do
+            not both take views of that side.
     """
-    step = lcm(network.multiple, BLOCK)
+    kind, usual = get_network(config.network), TrainConfig()
+    pretrained = kind.extractor or kind.trunk
+    for asked, has, option, lacks in (
+        (config.pretrained != usual.pretrained, pretrained, "--pretrained", "pretrained part"),
+        (config.embedding != usual.embedding, kind.extractor, "--embedding", "extractor"),
+        (not config.global_features, kind.baseline, "--no-global", "form without global branch"),
+        (config.global_pool, kind.global_pool, "--global-pool", "maps to average"),
+        (config.dropout > 0, kind.dropout, "--dropout", "layers to drop units of"),
+    ):
+        if asked and not has:
+            raise UsageError(f"the network {kind.name!r} has no {lacks}", tip=f"leave out {option}")
+    side, step = side_of_views(config), lcm(network.multiple, BLOCK)
     if side < 1 or side % step:
         nearest = max(1, round(side / step)) * step
         raise UsageError(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import pickle
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,8 +16,9 @@ import torch
 from torch import nn
 
 from colorcli.errors import UsageError
+from colorcli.files import unwritable, write_whole
 from colorcli.training.config import TrainConfig
-from colorcli.training.networks import Colorizing, Network, NetworkOptions, get_network
+from colorcli.training.networks import Colorizing, NetworkOptions, get_network
 from colorcli.training.objectives import (
     ChromaDistribution,
     DistanceDistribution,
@@ -74,24 +77,50 @@ class Run:
         """Labels that occur among the training photos."""
         return self.folder / "labels.json"
 
+    def refuse_strangers(self) -> None:
+        """Refuse a folder with a file that a run would replace and no run has written.
+
+        Raises:
+            UsageError: there is one.
+        """
+        tip = "choose another folder with --out"
+        if self.config_path.exists():
+            try:
+                TrainConfig.load(self.config_path)
+            except UsageError as error:
+                raise UsageError(str(error), tip=tip) from None
+            return
+        for path in (self.log_path, self.plot_path, self.scenes_path, self.labels_path):
+            if path.exists():
+                raise UsageError(f"{path}: is there already, and of no run", tip=tip)
+
     def start_anew(self) -> None:
         """Remove what a run that left no checkpoint reported, or it would mix with the next one's.
 
-        Only files of the names that reports are given: the folder may hold others.
+        Only files of the names that reports are given, and only in the folder of a run: it may
+        hold others.
         """
-        reported = (
-            *(self.log_path, self.plot_path, self.scenes_path),
-            *self.sheets_folder.glob("[0-9]*.png"),
-            *self.epochs_folder.glob("[0-9]*.npz"),
-        )
-        for path in reported:
+        if not self.config_path.exists():
+            return
+        pictures = (*self.sheets_folder.glob("*.png"), *self.epochs_folder.glob("*.npz"))
+        reported = (path for path in pictures if re.fullmatch(r"\d{9,}", path.stem))
+        for path in (self.log_path, self.plot_path, self.scenes_path, *reported):
             path.unlink(missing_ok=True)
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
-        """Replace the checkpoint in one step, so that an interruption leaves the old or the new."""
+        """Replace the checkpoint in one step, so that an interruption leaves the old or the new.
+
+        Raises:
+            PhotoError: it cannot be written.
+        """
         partial = self.checkpoint_path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(self.checkpoint_path)
+        try:
+            with partial.open("wb") as file:
+                torch.save(state, file)
+            partial.replace(self.checkpoint_path)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise unwritable(self.checkpoint_path, error) from error
 
     def load_checkpoint(self, device: torch.device | str = "cpu") -> dict[str, Any]:
         """Read the checkpoint.
@@ -114,13 +143,12 @@ class Run:
         return state
 
     def append_log(self, row: dict[str, float]) -> None:
-        """Add a row to the log; a column that older rows lack is left empty in them."""
-        rows = self.read_log()
-        if rows and set(row) <= set(rows[-1]):
-            with self.log_path.open("a", newline="", encoding="utf-8") as file:
-                csv.DictWriter(file, list(rows[-1])).writerow(_written(row))
-        else:
-            self._write_log([*rows, row])
+        """Add a row to the log; a column that older rows lack is left empty in them.
+
+        Raises:
+            PhotoError: it cannot be written.
+        """
+        self._write_log([*self.read_log(), row])
 
     def trim_log(self, seen: int) -> None:
         """Drop what a run logged after its last checkpoint, since it will be done again."""
@@ -131,10 +159,11 @@ class Run:
 
     def _write_log(self, rows: list[dict[str, float]]) -> None:
         columns = list(dict.fromkeys(key for row in rows for key in row))
-        with self.log_path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(_written(row) for row in rows)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, columns)
+        writer.writeheader()
+        writer.writerows(_written(row) for row in rows)
+        write_whole(self.log_path, text.getvalue().encode(), replace=True)
 
     def read_log(self) -> list[dict[str, float]]:
         """The rows of the log; NaN where a row lacks a value."""
@@ -164,7 +193,7 @@ class Run:
 
 
 def _write_names(path: Path, names: list[str]) -> None:
-    path.write_text(json.dumps(names, indent=0) + "\n", encoding="utf-8")
+    write_whole(path, (json.dumps(names, indent=0) + "\n").encode(), replace=True)
 
 
 def _read_names(path: Path) -> list[str]:
@@ -201,8 +230,7 @@ def build_network(
         restored: weights will be loaded into it, so pretrained ones need not be had.
 
     Raises:
-        UsageError: the network lacks what the settings ask for, or its pretrained weights cannot
-            be had.
+        UsageError: the network cannot be trained so, or its pretrained weights cannot be had.
     """
     network = get_network(config.network)
     if objective.head not in network.heads:
@@ -214,7 +242,6 @@ def build_network(
         raise UsageError(
             f"the network {network.name!r} cannot tell scenes apart", tip="leave out --scene-weight"
         )
-    _refuse_what_it_lacks(network, config)
     options = NetworkOptions(
         width=config.width,
         head=objective.head,
@@ -227,21 +254,6 @@ def build_network(
         embedding=config.embedding,
     )
     return network.build(options)
-
-
-def _refuse_what_it_lacks(network: Network, config: TrainConfig) -> None:
-    usual, pretrained = TrainConfig(), network.extractor or network.trunk
-    for asked, has, option, lacks in (
-        (config.pretrained != usual.pretrained, pretrained, "--pretrained", "pretrained part"),
-        (config.embedding != usual.embedding, network.extractor, "--embedding", "extractor"),
-        (not config.global_features, network.baseline, "--no-global", "form without global branch"),
-        (config.global_pool, network.global_pool, "--global-pool", "maps to average"),
-        (config.dropout > 0, network.dropout, "--dropout", "layers to drop units of"),
-    ):
-        if asked and not has:
-            raise UsageError(
-                f"the network {network.name!r} has no {lacks}", tip=f"leave out {option}"
-            )
 
 
 def restore(module: nn.Module, state: dict[str, Any], run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +21,10 @@ def plot_log(rows: Sequence[dict[str, float]], path: Path) -> None:
 
     Args:
         rows: of `log.csv`.
-        path: PNG to write.
+        path: PNG to write, in place of what is there.
+
+    Raises:
+        PhotoError: the file cannot be written.
     """
     import matplotlib
 
@@ -40,8 +44,10 @@ def plot_log(rows: Sequence[dict[str, float]], path: Path) -> None:
     right.plot(seen, [row["chroma"] / row["true_chroma"] for row in rows], label="chroma ratio")
     right.set(xlabel="photos seen", ylim=(0, None))
     right.legend()
-    figure.savefig(path, dpi=110)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=110, format="png")
     pyplot.close(figure)
+    write_whole(path, picture.getvalue(), replace=True)
 
 
 def write_sheet(

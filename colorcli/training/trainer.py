@@ -23,7 +23,7 @@ from colorcli.training.objectives import Rebalanced, bin_shares, get_objective, 
 from colorcli.training.optimization import build_optimizer, schedule
 from colorcli.training.probe import Probe
 from colorcli.training.progress import Mean, Progress
-from colorcli.training.rehearsal import refuse_size, side_of_views, weights_are_given
+from colorcli.training.rehearsal import refuse_settings, side_of_views, weights_are_given
 from colorcli.training.run import Run, build_network, build_objective, restore
 from colorcli.training.scenes import scene_loss, scene_names, scene_targets
 from colorcli.training.sheet import plot_log
@@ -31,7 +31,7 @@ from colorcli.training.snapshots import Snapshots
 from colorcli.training.store import PhotoStore
 from colorcli.training.validation import Validation, accuracy
 from colorcli.training.views import embed_photos, training_inputs
-from colorcli.training.warm_start import start_from
+from colorcli.training.warm_start import fingerprint, start_from
 
 CHECKPOINT_SECONDS = 300.0
 CALIBRATION = 512
@@ -91,9 +91,12 @@ class Trainer:
             scenes=len(self._scenes),
             restored=weights_are_given(config, resume=resume, init=init),
         )
-        refuse_size(self.network, self.size)
+        if not resume:
+            refuse_settings(config, self.network)
+        self.progress = Progress()
         if init is not None and not resume:
             start_from(self.network, init, self._calibration())
+            self.progress.lot = fingerprint(self.network)
         # Not parameter by parameter: of kernels with one channel, or one pixel, only `to` writes
         # the strides that tell a convolution their order. Without, a step takes 1.7 times as long.
         self.network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -106,7 +109,6 @@ class Trainer:
             learning_rate=config.learning_rate,
             weight_decay=config.weight_decay,
         )
-        self.progress = Progress()
         if resume:
             self._restore()
         self._embeddings = embed_photos(self.network, photos)
@@ -129,6 +131,10 @@ class Trainer:
             share = max(share, self.progress.seconds / (3600 * self.config.hours))
         return share
 
+    @property
+    def _seed(self) -> int:
+        return self.config.seed + self.progress.lot
+
     def train(
         self,
         *,
@@ -148,7 +154,7 @@ class Trainer:
 
         Raises:
             ColorizeError: the loss is no number any more. The last checkpoint is left as it is.
-            PhotoError: a report cannot be written.
+            PhotoError: a checkpoint or a report cannot be written.
         """
         interval = report_every or len(self.photos)
         self.run.folder.mkdir(parents=True, exist_ok=True)
@@ -176,13 +182,15 @@ class Trainer:
                 self.progress.seconds += time.monotonic() - started
                 on_step(losses.recent, self.progress)
                 done = self.fraction >= 1
+                ends = done or self._stopping
+                # Before the report: what was learned must not depend on a picture of it.
+                if ends or time.monotonic() - saved > CHECKPOINT_SECONDS:
+                    self._save()
+                    saved = time.monotonic()
                 if done or self.progress.seen // interval > before:
                     on_report(self._report(losses.mean, accuracies.mean))
                     losses, accuracies = Mean(), Mean()
-                if done or self._stopping or time.monotonic() - saved > CHECKPOINT_SECONDS:
-                    self._save()
-                    saved = time.monotonic()
-                if done or self._stopping:
+                if ends:
                     return done
         return True
 
@@ -196,14 +204,14 @@ class Trainer:
         steps = len(self.photos) // batch
         while self.fraction < 1:
             epoch, step = divmod(self.progress.steps, steps)
-            generator = torch.Generator().manual_seed(self.config.seed + 7919 * epoch)
+            generator = torch.Generator().manual_seed(self._seed + 7919 * epoch)
             order = torch.randperm(len(self.photos), generator=generator).to(self.device)
             for start in range(step, steps):
                 yield order[start * batch : (start + 1) * batch]
 
     def _step(self, indices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """One step: the loss of its colours, the network's output, and the true ab."""
-        seed = self.config.seed + 104729 * self.progress.steps
+        seed = self._seed + 104729 * self.progress.steps
         generator = torch.Generator().manual_seed(seed)
         # Grain and dropout draw from here, so that a resumed run goes on as if never interrupted.
         torch.manual_seed(seed)

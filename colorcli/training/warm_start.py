@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
+from zlib import crc32
 
 import onnx
 import torch
@@ -47,6 +48,14 @@ def start_from(network: Colorizing, name: str, batches: Iterable[tuple[Tensor, .
             f"{name}: none of its weights fits the network",
             tip="give the --network and --width that it has",
         )
+
+
+def fingerprint(network: nn.Module) -> int:
+    """A number of 32 bits that tells these weights from others."""
+    number = 0
+    for weights in network.state_dict().values():
+        number = crc32(weights.detach().cpu().contiguous().numpy(), number)
+    return number
 
 
 def adopt_run(network: Colorizing, run: Run) -> int:

@@ -27,24 +27,39 @@ def test_a_photo_is_taken_once(watch: Watch) -> None:
     assert look(watch) == []
 
 
-def test_a_clash_of_names_costs_no_photo_but_those_that_clash(watch: Watch) -> None:
+def test_a_clash_of_names_costs_no_photo_but_those_that_clash() -> None:
+    touch("album/a.png")
+    watch = Watch(Path("album"), output="out", format="png", force=False)
     look(watch)
-    touch("out/a.png", "album/A.png", "album/b.png")
+    touch("out/a.png", "album/a.tif", "album/b.png")
     clashing, fine = look(watch)
-    assert clashing.source.name == "A.png"
+    assert clashing.source.name == "a.tif"
     assert "would both be written" in (clashing.error or "")
     assert fine.source.name == "b.png"
     assert fine.is_work
 
 
-def test_what_clashed_is_taken_once_the_other_has_gone(watch: Watch) -> None:
-    touch("album/A.png")
-    assert all(job.error for job in look(watch))
+def test_what_clashed_is_taken_once_the_other_has_gone() -> None:
+    touch("album/a.png", "album/a.tif")
+    watch = Watch(Path("album"), output="out", format="png", force=False)
+    assert [bool(job.error) for job in look(watch)] == [True, True]
     assert look(watch) == []
-    Path("album/A.png").unlink()
+    Path("album/a.tif").unlink()
     (job,) = look(watch)
     assert job.source.name == "a.png"
     assert job.is_work
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_clashes_still_is_said_once(force: bool) -> None:
+    """Also where another photo goes, and of what is coloured already nothing is said at all."""
+    touch("album/a.png", "album/other.png")
+    watch = Watch(Path("album"), output="out", format="png", force=force)
+    look(watch)
+    touch("out/a.png", "album/a.tif")
+    assert [job.source.name for job in look(watch)] == ["a.tif"]
+    Path("album/other.png").unlink()
+    assert look(watch) == []
 
 
 def test_a_photo_that_cannot_be_planned_is_said_to_fail() -> None:
@@ -53,6 +68,13 @@ def test_a_photo_that_cannot_be_planned_is_said_to_fail() -> None:
     (job,) = look(Watch(Path("album"), output="out", format="webp", force=False))
     assert job.source.name == name
     assert "too long" in (job.error or "")
+
+
+@pytest.mark.parametrize("output", ["-", "/dev/stdout", "a-file"])
+def test_the_output_is_a_folder(output: str) -> None:
+    touch("album/a.png", "a-file")
+    with pytest.raises(UsageError, match="needs an output folder"):
+        check_watch(["album"], output)
 
 
 def test_the_output_folder_cannot_be_the_folder_that_is_watched() -> None:

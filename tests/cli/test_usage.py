@@ -41,6 +41,7 @@ print("never reached")
     [
         ("--wrong photo.jpg", "no such option: --wrong"),
         ("photo.jpg --quality 101", "101 is not from 1 to 100"),
+        (f"photo.jpg --quality {310 * '9'}", "is not from 1 to 100"),
         ("photo.jpg --quality high", "'high' is not a whole number"),
         ("photo.jpg --threads 0", "0 is not at least 1"),
         ("photo.jpg --threads 99999", "--threads 99999: at most "),

@@ -175,6 +175,18 @@ def test_16_bit_tiff_is_turned_as_well() -> None:
     assert (photo.gray == np.rot90(samples.camera16(), -1)).all()
 
 
+@pytest.mark.parametrize(
+    ("kind", "turns"), [(3, True), (1, True), (8, True), (9, True), (12, False)]
+)
+def test_an_orientation_of_an_odd_type_loses_no_scan(kind: int, turns: bool) -> None:
+    scan = samples.tiff(
+        GRAY, photometric="minisblack", resolution=(204, 98), extratags=[(274, kind, 1, 6, True)]
+    )
+    photo = read_photo(scan)
+    assert photo.shape == (GRAY.shape[::-1] if turns else GRAY.shape)
+    assert photo.metadata.dpi == pytest.approx((98, 204) if turns else (204, 98), abs=0.1)
+
+
 def test_the_resolution_is_turned_with_the_photo() -> None:
     for orientation in range(1, 9):
         for family, options in (

@@ -258,6 +258,20 @@ def test_only_graphs_of_the_model_itself_are_replaced(
     assert (tmp_path / "precious.onnx").exists()
 
 
+def test_graphs_of_another_program_are_left_alone(
+    trained: Callable[..., Run], tmp_path: Path
+) -> None:
+    value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
+    node = onnx.helper.make_node("Identity", ["x"], ["y"])
+    other = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "theirs", [value], [other]))
+    for data in (model.SerializeToString(), b"no graph"):
+        (tmp_path / "global.onnx").write_bytes(data)
+        with pytest.raises(UsageError, match="no model"):
+            export(trained(network="cnn-mountain"), tmp_path, Card("x"))
+        assert (tmp_path / "global.onnx").read_bytes() == data
+
+
 @pytest.mark.parametrize("last", [1, 2, 3])
 def test_an_export_cut_short_leaves_a_model_that_works_or_says_that_it_is_damaged(
     trained: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: int

@@ -75,7 +75,7 @@ def test_a_run_that_goes_on_holds_out_the_photos_that_it_held_out(
 
 def test_a_run_of_an_older_version_goes_on_with_what_is_said_now(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
-    path.write_text(json.dumps({"network": "fusion", "batch": 7}))
+    path.write_text(json.dumps({"network": "fusion", "objective": "mse", "batch": 7}))
     assert TrainConfig.load(path).validation == TrainConfig().validation
     said = TrainConfig.load(path, unsaid={"limit": 8000, "batch": 3})
     assert (said.limit, said.batch) == (8000, 7)
@@ -116,6 +116,38 @@ def test_the_options_of_a_run_may_be_repeated_and_its_budget_changed(
     budget = ("--epochs", "2", "--hours", "1")
     assert main(["train", str(flat), "--out", str(run), *repeated, *budget, "--resume"]) == 0
     assert Run(run).read_log()[-1]["epoch"] >= 2
+
+
+def test_a_run_whose_network_passed_over_an_option_goes_on(
+    flat: Path, begun: Begun, tmp_path: Path
+) -> None:
+    """An older version took `--dropout` for networks that drop nothing."""
+    run = begun("--validation", "0.5", "--epochs", "1")
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**config, "dropout": 0.3}))
+    budget = ("--epochs", "2", "--hours", "1")
+    assert main(["train", str(flat), "--out", str(run), *HERE, *budget, "--resume"]) == 0
+    assert main(["export", str(run), "-o", str(tmp_path / "model")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("log.csv", "my,log\n"), ("config.json", '{"of": "another program"}')]
+)
+def test_a_folder_with_others_files_of_its_names_is_refused(
+    name: str,
+    text: str,
+    flat: Path,
+    tmp_path: Path,
+    decoded: Decoded,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / name).write_text(text)
+    assert main(["train", str(flat), "--out", str(run), *TINY, *HERE]) == 2
+    assert name in capsys.readouterr().err.splitlines()[0]
+    assert (run / name).read_text() == text
+    assert not decoded
 
 
 def test_an_option_left_out_is_the_setting_of_a_run_that_says_nothing() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from colorcli.errors import ColorizeError, UsageError
+from colorcli.errors import ColorizeError, PhotoError, UsageError
 from colorcli.training.config import TrainConfig
 from colorcli.training.optimization import OPTIMIZERS, schedule
 from colorcli.training.run import Run, load_trained
@@ -132,6 +132,35 @@ def test_a_run_begun_again_before_its_first_checkpoint_mixes_with_nothing(
     sheets = {path.name for path in (tmp_path / "sheets").iterdir()}
     assert sheets == {"mine.png", "000000009.png"}
     load_trained(again.run)  # no scenes of the first are left to be told apart
+
+
+def test_files_of_reports_names_are_kept_where_no_run_was(photos: Photos, tmp_path: Path) -> None:
+    mine = tmp_path / "sheets" / "1950-family.png"
+    mine.parent.mkdir()
+    mine.write_bytes(b"precious")
+    assert trainer(photos, tmp_path, network="cnn-cs230", epochs=1).train()
+    assert mine.read_bytes() == b"precious"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no limit of file sizes there")
+def test_a_full_disk_is_one_line_and_keeps_the_last_checkpoint(
+    photos: Photos, tmp_path: Path
+) -> None:
+    import resource
+
+    run = trainer(photos, tmp_path, network="cnn-cs230", epochs=1)
+    assert run.train()
+    before = run.run.checkpoint_path.read_bytes()
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
+    try:
+        with pytest.raises(PhotoError, match=r"checkpoint\.pt: cannot be written: .*too large"):
+            trainer(photos, tmp_path, network="cnn-cs230", epochs=2, resume=True).train()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert run.run.checkpoint_path.read_bytes() == before
+    assert not list(tmp_path.glob("*.partial"))
 
 
 def test_what_was_logged_after_the_checkpoint_is_dropped(tmp_path: Path) -> None:

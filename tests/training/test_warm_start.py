@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import torch
 
 from colorcli.errors import ModelError, UsageError
 from colorcli.model import Model
-from colorcli.training.augmentation import centre_views
+from colorcli.training.augmentation import centre_views, random_views
 from colorcli.training.export import Card, export
 from colorcli.training.networks import Colorizing
 from colorcli.training.run import Run
@@ -40,6 +41,28 @@ def test_a_run_goes_on_from_another_runs_weights(
     ours = begun.network.state_dict()
     fresh = {key for key, value in ours.items() if not torch.equal(value, theirs.get(key, value))}
     assert fresh <= {key for key in ours if key.startswith("colorization.head")}
+
+
+def test_a_run_that_goes_on_is_shown_other_views(
+    photos: Photos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that its weights have learned already would be learned by heart."""
+    views: list[torch.Tensor] = []
+
+    def watched(*arguments: Any) -> torch.Tensor:
+        views.append(random_views(*arguments))
+        return views[-1]
+
+    monkeypatch.setattr("colorcli.training.trainer.random_views", watched)
+    first = trainer(photos, tmp_path / "first", network="cnn-cs230", epochs=1)
+    first.train()
+    for name in ("second", "again"):
+        trainer(
+            photos, tmp_path / name, network="cnn-cs230", epochs=1, init=str(first.run.folder)
+        ).train()
+    one, second, again = views
+    assert not torch.equal(second, one)
+    assert torch.equal(again, second), "so that two ways to go on can be compared"
 
 
 @pytest.mark.parametrize("name", ["fusion", "fusion-lite"])
