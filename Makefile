@@ -33,27 +33,28 @@ format: $(VENV)/dev.stamp
 
 model: $(VENV)/lite.stamp  ## train and export the shipped models: make model PHOTOS=folder HOURS=3
 	@test -n "$(PHOTOS)" || { echo "give the photographs: make model PHOTOS=folder" >&2; exit 2; }
-	$(call train,fusion-small,--size 112 --batch 64 --optimizer muon --objective mse)
-	$(call train,fusion,$(LAST) --objective mse)
-	$(call train,vivid,$(LAST) --objective mse-distribution)
+	test -f runs/with-faces/split.csv || { $(BIN)/colorize data faces $(PHOTOS) -o runs/with-faces --force $(SOME) && test -f runs/with-faces/split.csv; }
+	$(call train,fusion-small,--size 112 --batch 64 --optimizer muon $(PLATES) --objective mse,runs/with-faces)
+	$(call train,fusion,$(LAST) --init runs/fusion-small --objective mse,runs/with-faces)
+	$(call train,vivid,$(LAST) --init runs/fusion --objective mse-distribution,runs/with-faces)
 	$(call train,lifelike-mse,$(LITE) --size 128 --crop-min 0.25 --objective mse)
 	$(call train,lifelike-old,$(LITE) $(OLD) --size 192 --batch 40 --init runs/lifelike-mse --objective mse)
-	test -f runs/with-faces/split.csv || { $(BIN)/colorize data faces $(PHOTOS) -o runs/with-faces --force $(SOME) && test -f runs/with-faces/split.csv; }
 	$(call train,lifelike-faces,$(LITE) $(OLD) --size 192 --batch 40 --init runs/lifelike-old --objective mse,runs/with-faces)
 	$(call train,lifelike,$(LITE) $(OLD) --size 192 --batch 40 --init runs/lifelike-faces --objective distance --rebalance 0.9,runs/with-faces)
 	$(call ship,fusion)
-	$(call ship,vivid)
+	$(call ship,vivid,--vividness 1.2 --blend runs/fusion --share 0.5)
 	$(call ship,lifelike,--default-size 256 --vividness 1.42 --blend runs/lifelike-faces --share 0.75)
 	$(BIN)/colorize compare models/fusion models/vivid models/lifelike $(PHOTOS) -o runs/comparison --force $(SOME)
 
 # Most of the colours are learned on small views, which cost a third; the rest on larger ones.
-LAST := --size 160 --batch 48 --optimizer muon --learning-rate 0.0005 --init runs/fusion-small
+LAST := --size 160 --batch 48 --optimizer muon --crop-min 0.25 $(PLATES) --learning-rate 0.0007
 
 # Its trunk has one width: the one that its weights were trained with.
 LITE := --network fusion-lite --width 1 --batch 48
 
 # As old plates and films saw it.
-OLD := --crop-min 0.25 --degrade 0.4 --emulsion 0.25 --learning-rate 0.0005
+PLATES := --degrade 0.4 --emulsion 0.25
+OLD := --crop-min 0.25 $(PLATES) --learning-rate 0.0005
 
 # Status 1: some photos could not be read, and it was said which. No reason to stop after hours.
 SOME := || [ $$? -eq 1 ]
