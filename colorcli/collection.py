@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from colorcli.errors import PhotoError, UsageError
 from colorcli.lists import Entry, read_index, read_split_list
+from colorcli.photo.formats import FORMATS
 
 T = TypeVar("T")
 
-PHOTO_SUFFIXES = frozenset(
-    {".avif", ".bmp", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-)
 _GIVEN_SPLITS = ("train", "val", "test")
+
+VALIDATION = 0.1
+"""Share of the photos held out where no split is given."""
 
 
 @dataclass(frozen=True)
@@ -92,20 +93,21 @@ class Item:
 
 
 def open_collection(
-    path: Path, *, split: str | None = None, seed: int = 0, validation: float = 0.1
+    path: Path, *, split: str | None = None, validation: float = VALIDATION
 ) -> list[Item]:
     """List the photos of a folder of tar shards, one shard, a folder tree, or one photo.
 
     The split of a photo is, first match: what `split.csv` in the folder says (`colorize data split`
     writes it); what `index.csv` beside its shard says; the subfolder `train`, `val` or `test` it
-    lies in, where the folder has both `train` and `val`; else "val" for a seeded share `validation`
-    of the keys. That last one hashes each key, so that adding photos moves no other.
+    lies in, where the folder has both `train` and `val`; else "val" for a share `validation` of the
+    keys. That last one hashes each key and nothing else: adding photos moves no other, and what one
+    command held out, another does not call "train".
 
     Args:
         path: folder with `*.tar`, a `.tar`, a folder tree of photos, or a photo.
         split: only the photos of this split; None or "all" for all.
-        seed: of the hashed split.
-        validation: share of the hashed split that is "val", in [0, 1].
+        validation: share of the hashed split that is "val", in [0, 1]; the photos of a
+            smaller share are among those of a larger.
 
     Returns:
         Items sorted by shard and place in it, or by key.
@@ -117,13 +119,13 @@ def open_collection(
     path = Path(path)
     if path.is_dir():
         shards = sorted(p for p in path.glob("*.tar") if not p.name.startswith("."))
-        items = _from_shards(shards, seed, validation) if shards else []
-        items = items or _from_tree(path, seed, validation)
+        items = _from_shards(shards, validation) if shards else []
+        items = items or _from_tree(path, validation)
     elif path.suffix.lower() == ".tar" and path.is_file():
-        items = _from_shards([path], seed, validation)
+        items = _from_shards([path], validation)
     elif path.is_file():
         key, suffix = path.name, path.suffix.lower()
-        lot = hashed_split(key, seed, validation)
+        lot = hashed_split(key, validation)
         items = [Item(key, lot, "", "", "", Location(path), suffix)]
     else:
         raise UsageError(f"{path}: no such file or folder")
@@ -188,17 +190,19 @@ def spread(items: Sequence[T], limit: int | None) -> list[T]:
     return [items[i * len(items) // limit] for i in range(limit)]
 
 
-def hashed_split(key: str, seed: int, validation: float) -> str:
+def hashed_split(key: str, validation: float) -> str:
     """Put a share `validation` of all keys into "val", the others into "train".
 
-    Depends on the key and the seed alone. Formula: the first 8 bytes of BLAKE2b("seed:key") as a
-    fraction of 2^64, below `validation`.
+    Formula: `hashed_fraction` of the key and 0, below `validation`.
     """
-    return "val" if hashed_fraction(key, seed) < validation else "train"
+    return "val" if hashed_fraction(key, 0) < validation else "train"
 
 
 def hashed_fraction(key: str, seed: int) -> float:
-    """A number in [0, 1) that depends on the key and the seed alone; even over keys."""
+    """A number in [0, 1) that depends on the key and the seed alone; even over keys.
+
+    Formula: the first 8 bytes of BLAKE2b("seed:key") as a fraction of 2^64.
+    """
     # Names of files need not be UTF-8: their bytes are hashed as they are.
     text = f"{seed}:{key}".encode("utf-8", "surrogateescape")
     digest = hashlib.blake2b(text, digest_size=8).digest()
@@ -229,15 +233,14 @@ def photo_paths(root: Path) -> list[Path]:
                 found += [
                     Path(folder, name)
                     for name in names
-                    if not name.startswith(".")
-                    and PurePosixPath(name).suffix.lower() in PHOTO_SUFFIXES
+                    if not name.startswith(".") and PurePosixPath(name).suffix.lower() in FORMATS
                 ]
         # Only after every real folder, so that those win over links to them.
         starts = links
     return sorted(found, key=lambda path: (path.parent.parts, path.name))
 
 
-def _from_shards(shards: list[Path], seed: int, validation: float) -> list[Item]:
+def _from_shards(shards: list[Path], validation: float) -> list[Item]:
     folder = shards[0].parent
     index, listed = read_index(folder), read_split_list(folder)
     items = []
@@ -245,7 +248,7 @@ def _from_shards(shards: list[Path], seed: int, validation: float) -> list[Item]
         for name, location in _members(shard):
             key, suffix = PurePosixPath(name).stem, PurePosixPath(name).suffix.lower()
             entry = index.get((shard.stem, key)) or Entry(
-                hashed_split(key, seed, validation), shard.stem, "", ""
+                hashed_split(key, validation), shard.stem, "", ""
             )
             split = listed.get(key, entry.split)
             items.append(Item(key, split, entry.source, entry.label, entry.terms, location, suffix))
@@ -266,11 +269,11 @@ def _members(shard: Path) -> Iterator[tuple[str, Location]]:
         hidden = any(part.startswith(".") and part != "." for part in name.parts)
         if not member.isreg() or member.issparse() or hidden:
             continue
-        if name.suffix.lower() in PHOTO_SUFFIXES:
+        if name.suffix.lower() in FORMATS:
             yield member.name, Location(shard, member.offset_data, member.size)
 
 
-def _from_tree(root: Path, seed: int, validation: float) -> list[Item]:
+def _from_tree(root: Path, validation: float) -> list[Item]:
     listed = read_split_list(root)
     # Both must be there: `train` alone is more likely a class of vehicles.
     given = (root / "train").is_dir() and (root / "val").is_dir()
@@ -283,7 +286,7 @@ def _from_tree(root: Path, seed: int, validation: float) -> list[Item]:
         if given and folders and folders[0] in _GIVEN_SPLITS:
             split = split or folders[0]
             folders = folders[1:]
-        split = split or hashed_split(key, seed, validation)
+        split = split or hashed_split(key, validation)
         label = folders[-1] if folders else ""
         suffix = photo.suffix.lower()
         items.append(Item(key, split, root.name, label, "", Location(photo), suffix))

@@ -144,20 +144,21 @@ def test_a_split_list_overrules_everything(tmp_path: Path, shards: Path) -> None
 def test_adding_photos_moves_no_other(tmp_path: Path) -> None:
     for i in range(50):
         write(tmp_path / f"{i}.jpg", b"x")
-    before = {item.key: item.split for item in open_collection(tmp_path, seed=3)}
+    before = {item.key: item.split for item in open_collection(tmp_path)}
     for i in range(50, 80):
         write(tmp_path / f"{i}.jpg", b"x")
-    after = {item.key: item.split for item in open_collection(tmp_path, seed=3)}
+    after = {item.key: item.split for item in open_collection(tmp_path)}
     assert before.items() <= after.items()
 
 
-def test_the_lot_depends_on_the_seed_and_keeps_its_share() -> None:
+def test_the_lot_keeps_its_share_and_a_larger_one_holds_a_smaller() -> None:
     keys = [f"photo {i}" for i in range(2000)]
-    draws = [[hashed_split(key, seed, 0.1) for key in keys] for seed in (0, 0, 1)]
-    assert draws[0] == draws[1] != draws[2]
-    assert draws[0].count("val") == pytest.approx(200, abs=60)
-    assert {hashed_split(key, 0, 0.0) for key in keys} == {"train"}
-    assert {hashed_split(key, 0, 1.0) for key in keys} == {"val"}
+    held = [
+        {key for key in keys if hashed_split(key, share) == "val"} for share in (0, 0.1, 0.3, 1)
+    ]
+    assert len(held[1]) == pytest.approx(200, abs=60)
+    assert len(held[2]) == pytest.approx(600, abs=90)
+    assert held[0] == set() < held[1] < held[2] < held[3] == set(keys)
 
 
 def test_one_photo_is_a_collection(tmp_path: Path) -> None:

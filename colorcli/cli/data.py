@@ -73,7 +73,7 @@ def augment(
     from colorcli.collection import open_collection
     from colorcli.curation import augment as run
 
-    items = open_collection(photos, seed=seed)
+    items = open_collection(photos)
     _tell(len(items), run(items, out, factor=factor, seed=seed, replace=force))
 
 
@@ -81,7 +81,6 @@ def augment(
 def faces(
     photos: _Photos,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")],
-    seed: Annotated[int, typer.Option(help="Of the split, where none is given.")] = 0,
     force: _Force = False,
 ) -> None:
     """Write each photo, and close-ups of the faces of train photos beside them.
@@ -92,7 +91,7 @@ def faces(
     from colorcli.collection import open_collection
     from colorcli.curation import add_close_ups
 
-    items = open_collection(photos, seed=seed)
+    items = open_collection(photos)
     _tell(len(items), add_close_ups(items, out, replace=force))
 
 
@@ -103,14 +102,13 @@ def gray(
         "black_white"
     ),
     split: Annotated[str, typer.Option(help="train, val, …, or all.")] = "all",
-    seed: Annotated[int, typer.Option(help="Of the split, where none is given.")] = 0,
     force: _Force = False,
 ) -> None:
     """Write a black-and-white copy of each photo, of equal lightness."""
     from colorcli.collection import open_collection, select
     from colorcli.curation import gray_copies
 
-    everything = open_collection(photos, seed=seed)
+    everything = open_collection(photos)
     items = select(everything, split, photos)
     _tell(len(items), gray_copies(items, out, others=everything, replace=force))
 

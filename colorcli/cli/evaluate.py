@@ -30,7 +30,6 @@ def evaluate(
     vividness: Annotated[
         float, typer.Option(min=0.01, help="Above 1 more vivid, below 1 paler.")
     ] = 1.0,
-    seed: Annotated[int, typer.Option(help="Of the split, where none is given.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
     by_source: Annotated[
         bool, typer.Option("--by-source", help="With --json: the scores of each source too.")
@@ -54,7 +53,7 @@ def evaluate(
 
     metrics.scikit_image("metrics")
     measuring.refuse_unwritable([sheet] if sheet else [], force=force)
-    everything = open_collection(photos, seed=seed)
+    everything = open_collection(photos)
     items = spread(select(everything, split, photos), limit)
     training = [item for item in everything if item.split == "train"]
     loaded, predict = measuring.load(model, device=device, size=size, vividness=vividness)

@@ -123,10 +123,10 @@ def choose_photos(photos: Path, split: str | None) -> tuple[list[Item], list[Ite
     Raises:
         UsageError: there are no photos.
     """
-    from colorcli.collection import open_collection, select
+    from colorcli.collection import VALIDATION, open_collection, select
 
     # No split is drawn by lot here: photos without a given one are all "train".
-    items = open_collection(photos, validation=0 if split is None else 0.1)
+    items = open_collection(photos, validation=0 if split is None else VALIDATION)
     if split is None:
         split = "val" if any(item.split == "val" for item in items) else "all"
     return items, select(items, split, photos)

@@ -16,7 +16,6 @@ def quantize(
     photos: Annotated[
         Path, typer.Option(help="Colour photos with a train and a val split: tree or tar shards.")
     ],
-    seed: Annotated[int, typer.Option(help="Of the split, where none is given.")] = 0,
 ) -> None:
     """Write a model's graphs a second time with 8-bit arithmetic, and measure what that costs.
 
@@ -36,7 +35,7 @@ def quantize(
     from colorcli.spec import find_model
 
     folder = find_model(model)
-    everything = open_collection(photos, seed=seed)
+    everything = open_collection(photos)
     done = run(folder, select(everything, "train", photos), select(everything, "val", photos))
     cost = done.spec
     messages.say(

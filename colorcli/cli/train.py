@@ -17,6 +17,7 @@ from colorcli.cli.training import (
     split_photos,
     use_bf16,
 )
+from colorcli.collection import VALIDATION
 from colorcli.errors import UsageError
 from colorcli.files import try_folder, unwritable
 
@@ -45,7 +46,12 @@ def train(
     init: Annotated[
         str | None, typer.Option("--init", help="Start from the weights of a run or a model.")
     ] = None,
-    network: Annotated[str, typer.Option("--network", help="Architecture.")] = "fusion",
+    network: Annotated[
+        str,
+        typer.Option(
+            "--network", help="fusion, fusion-lite, cnn-mountain, cnn-cs230 or koalarization."
+        ),
+    ] = "fusion",
     width: Annotated[float, typer.Option(min=0.01, help="Factor on every channel count.")] = 1.0,
     no_global: Annotated[
         bool, typer.Option("--no-global", help="The baseline without the global branch.")
@@ -66,31 +72,46 @@ def train(
         str | None,
         typer.Option(
             help="mse, smooth-l1, distance, mse-distribution, distance-distribution or "
-            "classification."
+            "classification.",
+            show_default="mse",
         ),
     ] = None,
     preset: Annotated[
         str | None, typer.Option(help="`paper`: the paper's optimizer, batch and objective.")
     ] = None,
     optimizer: Annotated[
-        str | None, typer.Option(help="muon, adamw, adam, rmsprop, adadelta or sgd.")
+        str | None,
+        typer.Option(help="muon, adamw, adam, rmsprop, adadelta or sgd.", show_default="adamw"),
     ] = None,
-    learning_rate: Annotated[float | None, typer.Option(min=0.0, help="At its top.")] = None,
-    weight_decay: Annotated[float | None, typer.Option(min=0.0, show_default="0.01")] = None,
-    batch: Annotated[int | None, typer.Option(min=2, help="Photos per step.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=0.0, help="At its top.", show_default="0.001")
+    ] = None,
+    weight_decay: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="How fast weights shrink.", show_default="0.01"),
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=2, help="Photos per step.", show_default="32")
+    ] = None,
     epochs: Annotated[
         float | None, typer.Option(min=0.0, help="Passes over the photos.", show_default="20")
     ] = None,
     hours: Annotated[
         float | None, typer.Option(min=0.0, help="End after these hours, if sooner.")
     ] = None,
-    dropout: Annotated[float, typer.Option(min=0.0, max=0.9)] = 0.0,
+    dropout: Annotated[
+        float, typer.Option(min=0.0, max=0.9, help="Of the fully connected layers' units.")
+    ] = 0.0,
     size: Annotated[int, typer.Option(help="Side of the views; 0: the network's own.")] = 0,
     crop_min: Annotated[
         float, typer.Option(min=0.05, max=1.0, help="Smallest share of a photo in a view.")
     ] = 0.6,
-    zoom: Annotated[float, typer.Option(min=0.0, max=0.9)] = 0.0,
-    shear: Annotated[float, typer.Option(min=0.0, max=1.0)] = 0.0,
+    zoom: Annotated[
+        float, typer.Option(min=0.0, max=0.9, help="Views larger or smaller by up to this share.")
+    ] = 0.0,
+    shear: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Views slanted by up to this tangent.")
+    ] = 0.0,
     degrade: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Strength of old-photograph faults on L.")
     ] = 0.0,
@@ -107,8 +128,13 @@ def train(
         float, typer.Option(min=0.0, help="Learn the photos' labels too, so weighted; try 0.0033.")
     ] = 0.0,
     validation: Annotated[
-        float, typer.Option(min=0.0, max=0.9, help="Share held out where no split is given.")
-    ] = 0.1,
+        float,
+        typer.Option(
+            min=VALIDATION,
+            max=0.9,
+            help="Share held out where no split is given; no less than `evaluate` takes.",
+        ),
+    ] = VALIDATION,
     report_every: Annotated[
         int, typer.Option(min=0, help="Photos between reports; 0: once an epoch.")
     ] = 0,
@@ -116,8 +142,10 @@ def train(
     limit: Annotated[int, typer.Option(min=0, help="Use so many photos; 0: all.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
-    compile_: Annotated[bool, typer.Option("--compile/--no-compile")] = False,
-    seed: Annotated[int, typer.Option()] = 0,
+    compile_: Annotated[
+        bool, typer.Option("--compile/--no-compile", help="Compile the network: for GPUs.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the weights, the order and the views.")] = 0,
     describe: Annotated[
         bool, typer.Option("--describe", help="Print the layers and leave.")
     ] = False,

@@ -24,7 +24,7 @@ def split_photos(photos: Path, config: TrainConfig) -> tuple[list[Item], list[It
     """
     from colorcli.collection import open_collection
 
-    items = open_collection(photos, seed=config.seed, validation=config.validation)
+    items = open_collection(photos, validation=config.validation)
     training = [item for item in items if item.split == "train"]
     held_out = [item for item in items if item.split == "val"]
     if not training or not held_out:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from colorcli.collection import VALIDATION
 from colorcli.errors import UsageError
 from colorcli.files import write_whole
 
@@ -49,7 +50,7 @@ class TrainConfig:
         min_chroma: photos with a lower mean chroma are left out as gray.
         validation: share of the photos held out, where no split is given.
         limit: photos to train on, at most; 0 takes all.
-        seed: of the weights, the order, the views and the photos held out.
+        seed: of the weights, the order and the views.
     """
 
     network: str = "fusion"
@@ -80,7 +81,7 @@ class TrainConfig:
     rebalance: float | None = 0.5
     short_side: int = 256
     min_chroma: float = 2.0
-    validation: float = 0.1
+    validation: float = VALIDATION
     limit: int = 0
     seed: int = 0
 

@@ -14,7 +14,7 @@ import torch
 
 from colorcli.__main__ import main
 from colorcli.cli import train as command
-from colorcli.collection import Item
+from colorcli.collection import Item, open_collection
 from colorcli.training.config import TrainConfig
 from colorcli.training.run import Run
 from colorcli.training.store import PhotoStore
@@ -240,10 +240,47 @@ def test_what_mends_a_missing_split_depends_on_who_gives_it(
     flat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = str(tmp_path / "run")
-    assert main(["train", str(flat), "--out", run, *TINY, *HERE, "--validation", "0"]) == 2
+    for item in open_collection(flat, split="val"):
+        (flat / item.key).unlink()
+    left = len(list(flat.iterdir()))
+    assert main(["train", str(flat), "--out", run, *TINY, *HERE]) == 2
     said = capsys.readouterr().err
-    assert "12 photos to train on and 0 to validate on" in said
+    assert f"{left} photos to train on and 0 to validate on" in said
     assert "where no split.csv, index.csv or folders give the split" in said
+
+
+def test_every_setting_of_the_command_line_reaches_the_run(begun: Begun) -> None:
+    chosen = {
+        "objective": "mse-distribution",
+        "optimizer": "adam",
+        "learning_rate": 2e-4,
+        "weight_decay": 0.25,
+        "epochs": 1.0,
+        "crop_min": 0.5,
+        "zoom": 0.1,
+        "shear": 0.2,
+        "degrade": 0.3,
+        "emulsion": 0.4,
+        "distribution": 0.7,
+        "seed": 3,
+    }
+    options = [(f"--{name.replace('_', '-')}", str(value)) for name, value in chosen.items()]
+    run = begun(*(word for option in options for word in option))
+    config = json.loads((run / "config.json").read_text())
+    assert {name: config[name] for name in chosen} == chosen
+
+
+def test_evaluate_measures_no_photo_that_was_trained_on(
+    flat: Path, begun: Begun, decoded: Decoded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun("--validation", "0.5", "--epochs", "1", "--seed", "1")
+    trained_on = set(decoded["training photos"])
+    measured = {item.key for item in open_collection(flat, split="val")}
+    assert measured
+    assert trained_on
+    assert not measured & trained_on
+    assert main(["train", str(flat), "--out", "other", *TINY, *HERE, "--validation", "0.05"]) == 2
+    assert "0.05 is not from 0.1 to 0.9" in capsys.readouterr().err
 
 
 def test_a_folder_with_anothers_checkpoint_is_no_run(
