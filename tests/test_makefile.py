@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from colorcli.cli.group import load_command
 
 MAKEFILE = Path(__file__).parent.parent / "Makefile"
 
@@ -68,6 +71,19 @@ def test_anything_worse_does(tmp_path: Path, command: str, status: int) -> None:
     ended, calls = make_model(tmp_path, failing=command, status=status)
     assert ended != 0
     assert calls[-1].startswith(command)
+
+
+def test_the_command_line_knows_every_option(tmp_path: Path) -> None:
+    """An option that is called otherwise now would be found out after hours."""
+    _, calls = make_model(tmp_path)
+    assert {call.split()[0] for call in calls} == {"data", "train", "export", "evaluate", "compare"}
+    for call in calls:
+        command, *arguments = shlex.split(call)
+        parser = load_command(command)
+        if command == "data":
+            parser, arguments = parser.commands[arguments[0]], arguments[1:]
+        with parser.make_context(command, arguments) as context:
+            assert context.params
 
 
 def test_nothing_is_trained_on_a_collection_that_was_not_completed(tmp_path: Path) -> None:

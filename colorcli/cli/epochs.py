@@ -17,7 +17,10 @@ def epochs(
         str, typer.Option(help="Epochs, as 50,100,150; by default four, evenly spread.")
     ] = "",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="PNG to write; RUN/epochs.png by default.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="PNG to write.", show_default="RUN/epochs.png, replaced"
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace --output.")] = False,
 ) -> None:

@@ -55,7 +55,7 @@ def export(
         bool, typer.Option("--single-file", help="One graph for other runtimes.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace the file of --single-file.")
+        bool, typer.Option("--force", help="Replace the graphs of the folder, or the file.")
     ] = False,
 ) -> None:
     """Export a run to ONNX, checked against PyTorch on the run's own photos."""
@@ -86,6 +86,8 @@ def export(
         export_single(Run(run), output, card, force=force)
         print(output)
         return
+    if (output / "model.json").exists() and not force:
+        raise UsageError(f"{output}: holds a model already", tip="--force replaces its graphs")
     mixed = None if blend is None else Blend(Run(blend), share)
     done = export_run(Run(run), output, card, reduce=reduce, blend=mixed)
     ranks = ", ".join(f"{layer} to rank {rank}" for layer, rank in done.ranks.items())

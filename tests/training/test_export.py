@@ -470,6 +470,15 @@ def test_one_file_carries_its_card_and_replaces_nothing_unasked(
     assert "--force" in capsys.readouterr().err
     assert file.read_bytes() == b"precious"
     assert main([*command, "--force"]) == 0
+    folder = ["export", run, "--no-reduce", "-o", str(tmp_path / "model")]
+    assert main(folder) == 0
+    graph = tmp_path / "model" / "low_level.onnx"
+    graph.write_bytes(b"precious")
+    capsys.readouterr()
+    assert main(folder) == 2
+    assert "holds a model already" in capsys.readouterr().err
+    assert graph.read_bytes() == b"precious"
+    assert main([*folder, "--force"]) == 0
     onnx.load(file)
     assert main([*command[:-3], str(tmp_path), "--force"]) == 2
     assert "is a folder" in capsys.readouterr().err
