@@ -15,16 +15,18 @@ from colorcli.bench.conversions import synthetic_gray
 from colorcli.colorizer import Colorizer
 from colorcli.model import Model
 from colorcli.photo import Photo
-from colorcli.spec import DEFAULT_MODEL
+from colorcli.spec import ModelSpec, find_model
 
 
 def main() -> None:
     """Runs the script."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", nargs="?", default=DEFAULT_MODEL)
+    parser.add_argument("model")
     parser.add_argument("--sizes", default="224,320,512,1024,2048")
     parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()
+    if "int8" not in ModelSpec.read(find_model(arguments.model)).precisions:
+        parser.error(f"{arguments.model} has no int8 graphs: colorize quantize writes them")
     models = {
         precision: Colorizer(Model.load(arguments.model, device="cpu", precision=precision))
         for precision in ("fp32", "int8")

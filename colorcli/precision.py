@@ -1,7 +1,7 @@
 """fp32 or int8: which graphs of a model are run, and why.
 
 A model folder may hold its graphs a second time with 8-bit weights and activations; `colorize
-quantize` makes them. They take a third of the time where the CPU multiplies bytes in one
+quantize` makes them. They take less than half of the time where the CPU multiplies bytes in one
 instruction, may take longer than fp32 where it does not, and cost a little colour, which is
 measured when they are made and written beside them.
 
@@ -34,8 +34,8 @@ class PrecisionSpec:
     """What `model.json` says of a second precision.
 
     Attributes:
-        graphs: graph name → its file in the folder and the file's hash; those that are absent
-            stay fp32.
+        graphs: graph name → its file in the folder and the file's hash, "" where none is given;
+            graphs that are absent stay fp32.
         psnr_loss: dB of PSNR that it costs on validation photos.
         colour_change: mean CIEDE2000 between its colours and those of fp32.
     """
@@ -48,7 +48,7 @@ class PrecisionSpec:
     def parse(cls, values: Mapping[str, Any]) -> PrecisionSpec:
         """An entry of `precisions`. Raises KeyError, TypeError or ValueError where it is wrong."""
         graphs = {
-            name: (str(entry["file"]), str(entry["sha256"]))
+            name: (str(entry["file"]), str(entry.get("sha256", "")))
             for name, entry in values["graphs"].items()
         }
         for file, _ in graphs.values():

@@ -228,6 +228,14 @@ def test_the_command_writes_a_sheet_and_a_page(
     assert "--force" in err
 
 
+def test_the_command_shows_as_many_pictures_as_asked_for(
+    coloured: Path, model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--device", "cpu", "--size", "64", "--pictures", 1, "-o", tmp_path / "out")
+    assert command(capsys, model_folder, coloured, *options)[0] == 0
+    assert len(Page((tmp_path / "out" / "index.html").read_text()).all("img")) == 3
+
+
 def test_the_command_compares_on_black_and_white(
     old: Path, model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

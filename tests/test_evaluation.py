@@ -185,6 +185,17 @@ def test_the_command_prints_json_and_writes_a_sheet(
     assert "--force" in err
 
 
+def test_the_command_measures_crops_and_sources(
+    photos: Path, model_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--device", "cpu", "--size", "64", "--json", "--crop", 16, "--by-source")
+    status, out, _ = command(capsys, model_folder, photos, *options)
+    assert status == 0
+    found = json.loads(out)
+    assert found["pixels"] == found["photos"] * 16 * 16
+    assert set(found["by_source"]) == {photos.name}
+
+
 def test_the_command_says_what_it_needs(
     photos: Path,
     model_folder: Path,

@@ -67,7 +67,7 @@ def test_graphs_of_a_precision_are_named_by_the_model(model_folder: Path, tmp_pa
     entry = {
         "psnr_loss": 9.0,
         "colour_change": 9.0,
-        "graphs": {"colorization": {"file": "other.onnx", "sha256": ""}},
+        "graphs": {"colorization": {"file": "other.onnx"}},
     }
     description = json.loads((folder / "model.json").read_text()) | {"precisions": {"int8": entry}}
     (folder / "model.json").write_text(json.dumps(description))

@@ -147,7 +147,8 @@ def colorize(
 ) -> None:
     """Colours black-and-white photos.
 
-    Any size, any format; depth, transparency and metadata are kept.
+    JPEG, PNG, TIFF, WebP, AVIF, JPEG 2000, BMP and PNM, of any size; depth, transparency and
+    metadata are kept.
     """
     if not photos:
         raise UsageError("no photo is given", tip="colorize photo.jpg")

@@ -62,6 +62,8 @@ class Session:
 
     def show_plan(self) -> int:
         """`--dry-run`: what would be done."""
+        if self._wishes.report is not None:
+            raise UsageError("--dry-run writes no --report", tip="--json prints the plan")
         jobs = self._plan()
         talk = Talk(self._wishes, self._engine, len(jobs), self._report)
         for job in jobs:

@@ -59,7 +59,7 @@ class Limits:
     """
 
     pixels: int = 500_000_000
-    bytes: int = 2 * 1024**3
+    bytes: int = 2_000_000_000
 
 
 def read_photo(

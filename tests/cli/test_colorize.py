@@ -194,6 +194,35 @@ def test_vividness_is_the_users_choice(run: Run, photos: Path, tmp_path: Path) -
     assert chroma[0] < 0.7 * chroma[1] < 0.7 * chroma[2]
 
 
+def test_quality_and_the_mark_are_the_users_choice(run: Run, photos: Path, tmp_path: Path) -> None:
+    written = {}
+    for name, options in {
+        "usual": (),
+        "small": ("--quality", "30"),
+        "unmarked": ("--no-mark",),
+    }.items():
+        process = run(photos / "camera.jpg", "-o", tmp_path / f"{name}.jpg", *options)
+        assert process.returncode == 0, process.stderr
+        written[name] = (tmp_path / f"{name}.jpg").read_bytes()
+    assert len(written["small"]) < 0.6 * len(written["usual"])
+    marked = [name for name, data in written.items() if b"predicted by colorize" in data]
+    assert marked == ["usual", "small"]
+
+
+def test_tiles_of_the_users_choice_change_nothing(run: Run, many: Path, tmp_path: Path) -> None:
+    for name, options in {"whole": (), "tiled": ("--tile", "256")}.items():
+        process = run(many / "00.png", "-o", f"{name}.png", "--size", "full", *options)
+        assert process.returncode == 0, process.stderr
+    assert (tmp_path / "whole.png").read_bytes() == (tmp_path / "tiled.png").read_bytes()
+
+
+def test_a_precision_that_the_model_lacks_is_refused(run: Run, photos: Path) -> None:
+    assert run(photos / "camera.jpg", "--precision", "fp32").returncode == 0
+    process = run(photos / "camera.jpg", "--precision", "int8", "--force")
+    assert process.returncode == 2
+    assert "int8" in said(process)[0]
+
+
 def test_cuda_by_name_fails_where_there_is_none(run: Run, photos: Path) -> None:
     process = run(photos / "camera.jpg", "--device", "cuda:99")
     assert process.returncode == 1

@@ -62,6 +62,7 @@ print("never reached")
         ("-o out.png", "no photo is given"),
         ("modles", "no such command"),
         ("photo.jpg --report out.txt", "must end in .json"),
+        ("photo.jpg --report out.json", "--dry-run writes no --report"),
         (f"photo.jpg --report {'x' * 300}.json", "the name is too long"),
         ("doctor --wrong", "no such option: --wrong"),
         ("data check . --chroma nan", "nan is not a finite number"),

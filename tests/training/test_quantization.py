@@ -13,6 +13,11 @@ import pytest
 
 from colorcli.__main__ import main
 from colorcli.bench.conversions import synthetic_gray
+from colorcli.collection import decode_rgb, open_collection
+from colorcli.colorizer import Colorizer
+from colorcli.evaluation import evaluate
+from colorcli.lab import clamp_to_gamut, rgb_to_lab
+from colorcli.metrics import ciede2000
 from colorcli.model import Model
 from colorcli.spec import ModelSpec
 
@@ -43,9 +48,22 @@ def quantized(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def test_its_cost_is_written_beside_it(quantized: Path) -> None:
     spec = ModelSpec.read(quantized)
     int8 = spec.precisions["int8"]
-    assert int8.colour_change >= 0
     assert int8.graphs.keys() == spec.graphs_at("fp32").keys()
-    assert not list(quantized.glob("*.plain"))
+    items = open_collection(quantized.parent / "photos", split="val")
+    predictors = {
+        precision: Colorizer.load(str(quantized), device="cpu", precision=precision).predict_L
+        for precision in ("fp32", "int8")
+    }
+    scores = evaluate(predictors, items).scores
+    assert int8.psnr_loss != 0
+    assert int8.psnr_loss == pytest.approx(scores["fp32"].psnr - scores["int8"].psnr, abs=1e-3)
+    changes = []
+    for item in items:
+        L = np.ascontiguousarray(rgb_to_lab(decode_rgb(item.read()))[..., 0])
+        made = [clamp_to_gamut(L, predict(L)) for predict in predictors.values()]
+        changes.append(ciede2000(*(np.dstack([L, ab]) for ab in made)))
+    assert int8.colour_change > 0
+    assert int8.colour_change == pytest.approx(np.mean(changes), abs=1e-3)
 
 
 def test_colours_are_near_those_of_fp32(quantized: Path) -> None:
