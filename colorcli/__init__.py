@@ -9,6 +9,7 @@ Names load when they are first used, so that the command starts at once.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from colorcli.spec import model_folders
 
 __version__ = "0.1.0"
+
+# Before its first import: of each run onnxruntime would note, for its maker, what was loaded, and
+# keep an id of the machine below the home folder.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = [
     "ColorizeError",

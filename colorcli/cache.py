@@ -81,7 +81,7 @@ def load(entry: Path, open_graph: Callable[[Path], Any]) -> Any | None:
         entry: from `entry_folder`.
         open_graph: makes a session of an optimised graph; may raise anything.
     """
-    if not entry.is_dir():
+    if not os.path.isdir(entry):  # noqa: PTH112  (`Path.is_dir` may raise)
         return None
     try:
         session = open_graph(entry / GRAPH)
@@ -114,7 +114,7 @@ def save(entry: Path, write_graph: Callable[[Path], None]) -> bool:
         # Fails if another process was faster; its entry is as good.
         scratch.rename(entry)
     except Exception:  # OSError, or onnxruntime's own; the caller loads the graph itself
-        return entry.is_dir()
+        return os.path.isdir(entry)  # noqa: PTH112
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)

@@ -26,6 +26,9 @@ BYTES_PER_PIXEL = 320
 
 SMALLEST_TILE = 256
 
+MOST_VIVID = 100.0
+"""Every colour is at the edge of the gamut long before."""
+
 NARROWEST = 64
 """Pixels that `auto` leaves of a panorama's short side: of fewer the network sees no things."""
 
@@ -107,6 +110,36 @@ class Colorizer:
         del photo
         return self
 
+    @property
+    def smallest_tile(self) -> int:
+        """Side of the smallest tile: of smaller ones nearly all would be their neighbours'."""
+        return max(SMALLEST_TILE, 3 * self.model.spec.halo)
+
+    def check(
+        self, *, size: Size = "auto", tile: int | None = None, vividness: float = 1.0
+    ) -> None:
+        """Refuse arguments of `predict` that cannot be, whatever the photo.
+
+        Raises:
+            UsageError: it names the option.
+        """
+        if tile is not None and tile < self.smallest_tile:
+            raise UsageError(
+                f"--tile {tile} is too small", tip=f"at least {self.smallest_tile} for {self.name}"
+            )
+        if not 0 < vividness <= MOST_VIVID:
+            raise UsageError(
+                f"--vividness {vividness:g}: it must be above 0 and at most {MOST_VIVID:g}",
+                tip="1 is the model's own",
+            )
+        if isinstance(size, str) and size not in ("auto", "full"):
+            raise UsageError(f"no size is called {size!r}", tip="auto, full, or a number of pixels")
+        if isinstance(size, int) and size < self.model.spec.multiple:
+            raise UsageError(
+                f"--size {size} is too small",
+                tip=f"at least {self.model.spec.multiple} for {self.name}",
+            )
+
     def colorize(
         self,
         image: NDArray[Any],
@@ -171,12 +204,7 @@ class Colorizer:
             PhotoError: the memory does not suffice even for the smallest tiles.
             ModelError: the graphs cannot be run, or what they give are no colours.
         """
-        if tile is not None and tile < SMALLEST_TILE:
-            raise UsageError(f"--tile {tile} is too small", tip=f"at least {SMALLEST_TILE}")
-        if not 0 < vividness < math.inf:
-            raise UsageError(
-                f"--vividness {vividness:g}: it must be above 0", tip="1 is the model's own"
-            )
+        self.check(size=size, tile=tile, vividness=vividness)
         chosen = self if global_features is not None else self.for_photo(photo)
         if chosen is not self:
             return chosen.predict(photo, size=size, tile=tile, vividness=vividness)
@@ -273,12 +301,8 @@ class Colorizer:
         """The shape that the network sees: the photo's own, or shrunk to whole multiples."""
         if size == "full":
             return shape
-        longest = self.model.spec.default_size if size == "auto" else size
-        if not isinstance(longest, int):
-            raise UsageError(f"no size is called {size!r}", tip="auto, full, or a number of pixels")
+        longest = self.model.spec.default_size if isinstance(size, str) else size
         multiple = self.model.spec.multiple
-        if longest < multiple:
-            raise UsageError(f"--size {longest} is too small", tip=f"at least {multiple}")
         scale = longest / max(shape)
         if size == "auto":
             scale = max(scale, NARROWEST / min(shape))
@@ -291,17 +315,17 @@ class Colorizer:
         """Pixels that one pass may see: a quarter of the free memory's worth, within bounds."""
         affordable = available_memory() // 4 // BYTES_PER_PIXEL
         largest = max(LARGEST_PASS, (HALOS * self.model.spec.halo) ** 2)
-        return min(largest, max(SMALLEST_TILE**2, affordable))
+        return min(largest, max(self.smallest_tile**2, affordable))
 
     def _smaller(self, tile: int | None, padded: tuple[int, ...]) -> int:
         """The next smaller tile to try when memory ran out."""
         current = tile or int(min(padded[0] * padded[1], self._affordable_area()) ** 0.5)
-        if current <= SMALLEST_TILE:
+        if current <= self.smallest_tile:
             raise PhotoError(
                 f"the memory of {self.model.device} does not suffice, even for the smallest tiles",
                 tip="close other programs, or use --device cpu or a smaller --size",
             )
-        return max(SMALLEST_TILE, current // 2)
+        return max(self.smallest_tile, current // 2)
 
 
 def _window(

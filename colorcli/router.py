@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from colorcli.colorizer import Colorizer, Lightness
+from colorcli.colorizer import Colorizer, Lightness, Size
 from colorcli.errors import ModelError, UsageError
 
 PREFIX = "auto:"
@@ -80,6 +80,14 @@ class Router(Colorizer):
     def name(self) -> str:
         """All models, as `--model` names them."""
         return PREFIX + ",".join([super().name, *(s.name for s in self._specialists)])
+
+    def check(
+        self, *, size: Size = "auto", tile: int | None = None, vividness: float = 1.0
+    ) -> None:
+        """As of one model, for each of them: no photo must find out that its own cannot."""
+        super().check(size=size, tile=tile, vividness=vividness)
+        for specialist in self._specialists:
+            specialist.check(size=size, tile=tile, vividness=vividness)
 
     def for_photo(self, photo: Lightness) -> Colorizer:
         """The specialist for a photo, or the general model where none is sure to know it."""

@@ -114,6 +114,14 @@ def test_a_cache_that_cannot_be_written_is_ignored(
     assert blocked.read_text() == "not a folder"
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_a_cache_of_a_name_that_no_disk_takes_is_ignored(
+    model_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    monkeypatch.setattr(cache, "cache_folder", lambda: tmp_path / name)
+    assert ab(model_folder).shape == (1, 2, 24, 32)
+
+
 def test_a_broken_graph_is_the_model_s_error_not_the_cache_s(folder: Path, copied: Path) -> None:
     (copied / "global.onnx").write_bytes(b"nothing")
     with pytest.raises(ModelError, match=r"global\.onnx"):

@@ -103,24 +103,24 @@ def test_a_panorama_keeps_a_short_side_that_things_can_be_seen_on(
 
 
 @pytest.mark.parametrize(
-    ("shape", "size", "tile", "passes"),
+    ("shape", "size", "passes"),
     [
-        ((192, 256), "auto", None, [(192, 256)]),
-        ((256, 256), "full", SMALLEST_TILE, [(256, 256)]),
-        ((375, 500), "auto", None, [(192, 256)]),
-        ((224, 100), "full", None, [(224, 128)]),
-        ((375, 500), 320, None, [(256, 320), (224, 224)]),
-        ((100, 133), "full", None, [(128, 160), (224, 224)]),
+        ((192, 256), "auto", [(192, 256)]),
+        ((256, 256), "full", [(256, 256)]),
+        ((375, 500), "auto", [(192, 256)]),
+        ((224, 100), "full", [(224, 128)]),
+        ((375, 500), 320, [(256, 320), (224, 224)]),
+        ((100, 133), "full", [(128, 160), (224, 224)]),
     ],
 )
 def test_a_photo_about_as_large_as_its_rescale_is_seen_once_by_a_network_that_averages(
-    monkeypatch, shape, size, tile, passes
+    monkeypatch, shape, size, passes
 ) -> None:
     averaging = Colorizer.load("lifelike", device="cpu")
     # Or a photo in tiles would have other global features than the same one in one pass.
     assert averaging.model.spec.global_.pools_to <= SMALLEST_TILE
     seen = seen_by_the_low_level_network(averaging, monkeypatch)
-    averaging.predict(FloatL(np.full(shape, 50, np.float32)), size=size, tile=tile)
+    averaging.predict(FloatL(np.full(shape, 50, np.float32)), size=size)
     assert seen == passes
 
 

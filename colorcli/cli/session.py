@@ -89,7 +89,11 @@ class Session:
         folder = check_watch(list(wishes.inputs), wishes.output)
         form = None if wishes.format is None else format_named(wishes.format)
         looks = Watch(folder, output=wishes.output, format=form, force=wishes.force)
-        self._engine.colorizer()  # a model that cannot be loaded is said now, not at 3 o'clock
+        # A model that cannot be loaded, or cannot do this, is said now, not at 3 o'clock.
+        settings = self._settings
+        self._engine.colorizer().check(
+            size=settings.size, tile=settings.tile, vividness=settings.vividness
+        )
         talk = Talk(wishes, self._engine, None, self._report)
         talk.watching(folder)
         with self._heeding_signals():

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -9,7 +11,7 @@ import pytest
 
 from colorcli.lab import rgb_to_lab
 
-from .conftest import Run, said
+from .conftest import PACKAGES, Run, said
 
 
 def read(data: Path | bytes) -> np.ndarray:
@@ -234,6 +236,22 @@ def test_quiet_says_nothing_and_verbose_says_each(run: Run, photos: Path) -> Non
     assert run(photos, "-o", "a", "--quiet").stderr == b""
     lines = said(run(photos, "-o", "b", "--verbose"))
     assert len([line for line in lines if " → " in line]) == 2
+
+
+def test_a_run_leaves_nothing_but_its_outputs(photos: Path, tmp_path: Path) -> None:
+    """Not even the notes that onnxruntime would take for its maker."""
+    home = tmp_path / "home"
+    home.mkdir()
+    homes = ("HOME", "USERPROFILE", "XDG_CACHE_HOME")
+    env = {name: str(home) if name in homes else value for name, value in os.environ.items()}
+    # That of the tests was made quiet when they imported the package.
+    del env["ORT_DISABLE_TELEMETRY"]
+    command = [sys.executable, "-m", "colorcli", str(photos / "camera.jpg"), "--quiet"]
+    subprocess.run(
+        command, env={**env, "COLORIZE_CACHE": "off", "PYTHONPATH": str(PACKAGES)}, check=True
+    )
+    assert (photos / "camera.color.jpg").exists()
+    assert list(home.iterdir()) == []
 
 
 def test_only_what_is_needed_is_imported(run: Run, photos: Path, model_folder: Path) -> None:

@@ -115,6 +115,16 @@ def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError(f"{path} does not come")
 
 
+@pytest.mark.parametrize("option", [("--tile", "8"), ("--size", "2"), ("--vividness", "1e9")])
+def test_a_watch_that_could_colour_nothing_does_not_begin(
+    run: Run, photos: Path, option: tuple[str, str]
+) -> None:
+    process = run(photos, "--watch", *option)
+    assert process.returncode == 2
+    assert len(said(process)) == 2
+    assert option[0] in said(process)[0]
+
+
 def test_watch_takes_a_folder(run: Run, photos: Path) -> None:
     process = run(photos / "camera.jpg", "--watch")
     assert process.returncode == 2

@@ -59,6 +59,7 @@ print("never reached")
         ("photo.jpg -o x", "does not say which format"),
         ("photo.jpg -o", "requires an argument"),
         ("--watch photo.jpg", "contradict"),
+        ("photo.jpg --force --skip-existing", "contradict"),
         ("-o out.png", "no photo is given"),
         ("modles", "no such command"),
         ("photo.jpg --report out.txt", "must end in .json"),
