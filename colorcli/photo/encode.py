@@ -10,7 +10,7 @@ import numpy as np
 
 from colorcli.errors import PhotoError
 from colorcli.photo import bmp, exif, icc, jp2, jpeg, png, pnm, tiff, webp, xmp
-from colorcli.photo.formats import FAMILIES, Family, suffix_of
+from colorcli.photo.formats import FAMILIES, FORMATS, Family, suffix_of
 from colorcli.photo.header import MalformedError
 from colorcli.photo.image import Array, Metadata, Photo
 from colorcli.photo.render import AbRows, render
@@ -76,7 +76,11 @@ def encode_photo(
             software=by,
             home_of_dpi=format in ("webp", "avif"),
         ),
-        xmp=xmp.renewed(metadata.xmp, mark=by if mark and "xmp" in family.carries else None),
+        xmp=xmp.renewed(
+            metadata.xmp,
+            mark=by if mark and "xmp" in family.carries else None,
+            room=jpeg.XMP_ROOM if format == "jpeg" else None,
+        ),
         icc=_tag(metadata.icc),
     )
     if format == "pnm":
@@ -88,10 +92,12 @@ def encode_photo(
             pixels = _reduced(pixels, maximum)
         if format == "avif":
             return _avif(pixels, quality, metadata)
-        done, encoded = cv2.imencode(suffix, pixels, _parameters(format, quality))
-        if not done or not len(encoded):
-            raise MalformedError(_refusal(format, height, width))
-        data, lost = _EMBED[format](encoded.tobytes(), metadata)
+        encoded = _encoded(suffix, pixels, _parameters(format, quality))
+        if format == "webp" and quality < 100 and photo.alpha is not None:
+            # With transparency the encoder makes up the colours of pixels that nobody sees.
+            colours = np.ascontiguousarray(pixels[..., :3])
+            encoded = webp.joined(_encoded(suffix, colours, _parameters(format, quality)), encoded)
+        data, lost = _EMBED[format](encoded, metadata)
     except (cv2.error, MalformedError) as error:
         said = str(error) if isinstance(error, MalformedError) else _refusal(format, height, width)
         raise PhotoError(f"the photo cannot be written as {format}: {said}") from None
@@ -167,11 +173,24 @@ def _parameters(format: str, quality: int) -> list[int]:  # noqa: A002
             cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
         ]  # fmt: skip
     if format == "webp":
+        if quality < 100:
+            return [cv2.IMWRITE_WEBP_QUALITY, quality]
+        if hasattr(cv2, "IMWRITE_WEBP_LOSSLESS_MODE"):  # since OpenCV 5
+            # Lossless, also where nobody sees it.
+            return [cv2.IMWRITE_WEBP_LOSSLESS_MODE, cv2.IMWRITE_WEBP_LOSSLESS_PRESERVE_COLOR]
         # Over 100 is how OpenCV spells lossless.
-        return [cv2.IMWRITE_WEBP_QUALITY, quality if quality < 100 else 101]
+        return [cv2.IMWRITE_WEBP_QUALITY, 101]
     if format == "jpeg2000":
         return [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 10 * quality]
     return []
+
+
+def _encoded(suffix: str, pixels: Array, parameters: list[int]) -> bytes:
+    done, encoded = cv2.imencode(suffix, pixels, parameters)
+    if not done or not len(encoded):
+        height, width = pixels.shape[:2]
+        raise MalformedError(_refusal(FORMATS[suffix], height, width))
+    return encoded.tobytes()
 
 
 def _avif(pixels: Array, quality: int, metadata: Metadata) -> bytes:

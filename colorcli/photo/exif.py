@@ -88,7 +88,7 @@ def renewed(
         exif: a sound TIFF structure, or None.
         width: of the photo, upright.
         height: of the photo, upright.
-        dpi: the resolution, written whenever there is EXIF to write it into.
+        dpi: the resolution, written where there is EXIF that does not state one itself.
         mark: a description that says that the colours are predicted, or None for no mark.
         software: names the program, beside the mark. Fields that are there already stay.
         home_of_dpi: whether the file has no other place for the resolution.
@@ -111,7 +111,9 @@ def renewed(
     for tag, size in ((_WIDTH, width), (_HEIGHT, height)):
         if tag in fields:
             fields[tag] = ifd.long(size, order)
-    if dpi is not None:
+    own = resolution(fields)
+    # Of a JPEG, JFIF may say another one: both stay. Where the photo was turned, across is down.
+    if dpi is not None and (home_of_dpi or own is None or own[0] != own[1]):
         fields[_X_RESOLUTION] = ifd.rational(dpi[0], order)
         fields[_Y_RESOLUTION] = ifd.rational(dpi[1], order)
         fields[_UNIT] = ifd.short(2, order)

@@ -106,10 +106,13 @@ def _renewed_header(data: bytes, start: int, stop: int, metadata: Metadata) -> b
         elif name != b"res ":
             parts.append(box(name, data[at:end]))
     if metadata.dpi is not None:
-        across, down = (round(value / 0.0254) for value in metadata.dpi)
+        across, down = (value / 0.0254 for value in metadata.dpi)
+        power = 0
+        while max(across, down) / 10**power > 65535:
+            power += 1
         # Numerator, denominator and decimal exponent of samples per metre, down before across.
-        scale = max(1, -(-max(across, down) // 65535))
-        sizes = struct.pack(">HHHHbb", down // scale, 1, across // scale, 1, 0, 0)
+        numerators = [max(1, round(value / 10**power)) for value in (down, across)]
+        sizes = struct.pack(">HHHHbb", numerators[0], 1, numerators[1], 1, power, power)
         parts.append(box(b"res ", box(b"resc", sizes)))
     return b"".join(parts)
 

@@ -10,6 +10,8 @@ from colorcli.photo.header import Header, MalformedError
 from colorcli.photo.image import Metadata
 
 _EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
+XMP_ROOM = 65533 - len(_XMP)
+"""Bytes of the largest packet."""
 _MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 # In picture data a marker is FF and anything but a stuffed zero, a restart or a fill byte.

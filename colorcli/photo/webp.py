@@ -45,6 +45,24 @@ def inspect(data: bytes) -> Header:
     return Header(*size, metadata, orientation=exif.orientation(metadata.exif), warnings=warnings)
 
 
+def joined(colours: bytes, transparent: bytes) -> bytes:
+    """The colours of one lossy WebP with the transparency of another.
+
+    Args:
+        colours: of a picture without transparency.
+        transparent: the same picture with it.
+
+    Returns:
+        A WebP, or `transparent` where that turns out to be opaque.
+    """
+    alpha = [_chunk(name, bytes(body)) for name, body in _chunks(transparent) if name == b"ALPH"]
+    if not alpha:
+        return transparent
+    header = inspect(transparent)
+    picture = [_chunk(name, bytes(body)) for name, body in _chunks(colours) if name == b"VP8 "]
+    return _file([_extended(_ALPHA, header.width, header.height), *alpha, *picture])
+
+
 def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
     """Put metadata into an encoded WebP.
 
@@ -67,14 +85,12 @@ def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
             picture.append(_chunk(name, bytes(body)))
     for flag, value in ((_ICC, metadata.icc), (_EXIF, metadata.exif), (_XMP, metadata.xmp)):
         flags |= 0 if value is None else flag
-    size = struct.pack("<I", header.width - 1)[:3] + struct.pack("<I", header.height - 1)[:3]
-    chunks = [_chunk(b"VP8X", bytes((flags, 0, 0, 0)) + size)]
+    chunks = [_extended(flags, header.width, header.height)]
     chunks += [] if metadata.icc is None else [_chunk(b"ICCP", metadata.icc)]
     chunks += picture
     chunks += [] if metadata.exif is None else [_chunk(b"EXIF", metadata.exif)]
     chunks += [] if metadata.xmp is None else [_chunk(b"XMP ", metadata.xmp)]
-    body_ = b"WEBP" + b"".join(chunks)
-    return b"RIFF" + struct.pack("<I", len(body_)) + body_, []
+    return _file(chunks), []
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
@@ -88,6 +104,16 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
             raise MalformedError("the file is cut off")
         yield name, view[at + 8 : at + 8 + size]
         at += 8 + size + size % 2
+
+
+def _extended(flags: int, width: int, height: int) -> bytes:
+    size = struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
+    return _chunk(b"VP8X", bytes((flags, 0, 0, 0)) + size)
+
+
+def _file(chunks: list[bytes]) -> bytes:
+    body = b"WEBP" + b"".join(chunks)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def _chunk(name: bytes, body: bytes) -> bytes:

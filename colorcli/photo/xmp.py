@@ -14,6 +14,7 @@ _EMPTY = (
     b'</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
 )
 _CLOSING = b"</rdf:RDF>"
+_PADDING = re.compile(rb"\s+(?=<\?xpacket end)")
 # As an attribute, and as an element: what is before the digit, the digit.
 _ORIENTATION = re.compile(rb"(tiff:Orientation\s*=\s*[\"']|<tiff:Orientation>\s*)(\d)")
 
@@ -29,23 +30,31 @@ def orientation(xmp: bytes | None) -> int | None:
     return int(found[2]) if found and found[2] in b"12345678" else None
 
 
-def renewed(xmp: bytes | None, *, mark: str | None) -> bytes | None:
+def renewed(xmp: bytes | None, *, mark: str | None, room: int | None = None) -> bytes | None:
     """XMP for the coloured photo: upright, no gray thumbnail, and the mark.
 
     Args:
         xmp: a sound packet, or None.
         mark: what predicted the colours, or None for no mark.
+        room: bytes that the file has for it, or None: any number. What is too large loses its
+            padding, then the mark, before it is left to the file to drop it.
 
     Returns:
         A packet; None if there was none and there is no mark. A digital source type that the
         packet states already stays.
     """
-    if xmp is not None:
-        xmp = _ORIENTATION.sub(rb"\g<1>1", xmp)
-        xmp = re.sub(rb"<xmp:Thumbnails\b.*?</xmp:Thumbnails>", b"", xmp, flags=re.DOTALL)
-    if mark is None:
-        return xmp
-    packet = xmp or _EMPTY
+    if xmp is None:
+        return None if mark is None else _marked(_EMPTY, mark)
+    xmp = _ORIENTATION.sub(rb"\g<1>1", xmp)
+    xmp = re.sub(rb"<xmp:Thumbnails\b.*?</xmp:Thumbnails>", b"", xmp, flags=re.DOTALL)
+    for packet in (xmp, _PADDING.sub(b"\n", xmp)):
+        marked = packet if mark is None else _marked(packet, mark)
+        if room is None or len(marked) <= room:
+            return marked
+    return packet
+
+
+def _marked(packet: bytes, mark: str) -> bytes:
     # A namespace is a name, not an address: `.invalid` is one that nobody will ever own.
     names = 'xmlns:colorize="https://colorize.invalid/ns/1/"'
     said = f'colorize:ColorsPredictedBy="{escape(mark)}"'

@@ -52,7 +52,6 @@ print("never reached")
         ("photo.jpg --vividness 0", "0.0 is not at least 0.01"),
         ("photo.jpg --vividness nan", "nan is not a finite number"),
         ("photo.jpg --vividness inf", "inf is not a finite number"),
-        ("photo.jpg --force --skip-existing", "contradict"),
         ("photo.jpg --quiet --verbose", "contradict"),
         ("photo.jpg --format docx", "--format docx: no such format"),
         ("photo.jpg -o x.png --format jpeg", "contradict"),

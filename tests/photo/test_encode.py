@@ -242,6 +242,60 @@ def test_a_map_keeps_its_place_on_the_earth_unless_it_is_turned() -> None:
             assert tags[42113].value == "7"
 
 
+@pytest.mark.parametrize("quality", [95, 100])
+@pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if family.alpha])
+def test_lightness_is_kept_where_nobody_sees_it(family: str, quality: int) -> None:
+    gray = samples.camera()
+    alpha = np.zeros_like(gray)
+    alpha[:40] = 255
+    photo = Photo.from_array(np.dstack([gray, alpha]))
+    back = read_photo(encode_photo(photo, Tint(), format=family, quality=quality))
+    assert back.alpha is not None
+    assert np.abs(back.alpha - alpha.astype(int)).mean() < 1
+    assert np.abs(back.L() - photo.L()).mean() < 1.5
+
+
+@pytest.mark.parametrize("dpi", [72, 300, 2400, 4800, 12000])
+@pytest.mark.parametrize(
+    "family", [name for name, family in FAMILIES.items() if "dpi" in family.carries]
+)
+def test_resolutions_of_prints_and_of_film_come_back(family: str, dpi: int) -> None:
+    photo = Photo.from_array(samples.camera())
+    photo.metadata.dpi = (dpi, dpi / 2)
+    found = read_photo(encode_photo(photo, Tint(), format=family)).metadata.dpi
+    assert found == pytest.approx((dpi, dpi / 2), rel=1e-3)
+
+
+def test_exif_and_jfif_may_state_two_resolutions() -> None:
+    fields = samples.exif(1)
+    fields[0x011A], fields[0x011B], fields[0x0128] = 300.0, 300.0, 2
+    photo = read_photo(samples.saved(samples.camera(), "JPEG", exif=fields, dpi=(72, 72)))
+    with Image.open(io.BytesIO(encode_photo(photo, Tint(), format="jpeg"))) as image:
+        assert image.info["dpi"] == (72, 72)
+        assert image.getexif()[0x011A] == 300
+
+
+@pytest.mark.parametrize(("filling", "is_marked"), [("padding", True), ("words", False)])
+def test_the_mark_takes_no_room_from_what_the_user_wrote(filling: str, is_marked: bool) -> None:
+    """A packet nearly as large as JPEG has room for: its padding goes first, then the mark."""
+    head, end, tail = samples.XMP.partition(b"<?xpacket end")
+    room = 65450 - len(samples.XMP)
+    if filling == "padding":
+        packet = head + b" " * room + end + tail
+    else:
+        packet = head.replace(b"attic", b"attic" + b"x" * room) + end + tail
+    assert len(packet) == 65450
+    photo = Photo.from_array(samples.camera())
+    photo.metadata.xmp = packet
+    warnings: list[str] = []
+    found = read_photo(encode_photo(photo, Tint(), format="jpeg", warn=warnings.append))
+    assert warnings == []
+    assert found.metadata.xmp is not None
+    assert (b"ColorsPredictedBy" in found.metadata.xmp) == is_marked
+    assert b"attic" in found.metadata.xmp
+    assert filling == "padding" or b"x" * room in found.metadata.xmp
+
+
 def test_transparency_that_was_multiplied_is_written_as_separate() -> None:
     gray, alpha = samples.camera(), np.full((120, 97), 128, np.uint8)
     stored = np.dstack([np.rint(gray * (128 / 255)).astype(np.uint8)] * 3 + [alpha])
