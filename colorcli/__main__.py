@@ -9,6 +9,8 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from colorcli.errors import ColorizeError
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line.
@@ -30,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from colorcli.cli.ending import run_command_line
 
+        if arguments is None:
+            _guard_streams()
+
         status = run_command_line(arguments)
     except KeyboardInterrupt:  # while the command line itself was being imported
         status = 130
@@ -44,12 +49,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
+def _guard_streams() -> None:
+    from colorcli.cli.streams import Guarded, lost, unheard
+
+    stdout, stderr = sys.stdout, sys.stderr
+    if stdout is not None:
+        sys.stdout = Guarded(stdout, lost)
+    if stderr is not None:
+        sys.stderr = Guarded(stderr, unheard)
+
+
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:
                 stream.flush()
-        except (OSError, ValueError):  # full, gone or closed
+        except (OSError, ValueError, ColorizeError):  # full, gone or closed
             pass
 
 

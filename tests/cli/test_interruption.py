@@ -125,6 +125,36 @@ def test_a_watch_that_could_colour_nothing_does_not_begin(
     assert option[0] in said(process)[0]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk")
+def test_a_full_log_ends_no_batch(start: Start, many: Path, tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        process = start(many, "-o", "out", "--verbose", stderr=full)
+        assert process.wait(timeout=120) == 0
+    assert len(pictures(tmp_path / "out")) == 24
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes break otherwise there")
+def test_a_reader_of_messages_who_goes_away_ends_no_batch(
+    start: Start, many: Path, tmp_path: Path
+) -> None:
+    with start(many, "-o", "out", "--verbose") as process:
+        assert process.stderr is not None
+        process.stderr.readline()
+        process.stderr.close()
+        assert process.wait(timeout=120) == 0
+    assert len(pictures(tmp_path / "out")) == 24
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk")
+def test_output_that_cannot_be_written_is_said_in_a_line(start: Start, photos: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        process = start(photos, "--json", stdout=full)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert b"error: standard output: cannot be written (No space left on device)" in err
+    assert b"unforeseen" not in err
+
+
 def test_watch_takes_a_folder(run: Run, photos: Path) -> None:
     process = run(photos / "camera.jpg", "--watch")
     assert process.returncode == 2
