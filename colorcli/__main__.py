@@ -5,9 +5,11 @@ from __future__ import annotations
 import atexit
 import io
 import os
+import signal
 import sys
 import threading
 from collections.abc import Sequence
+from types import FrameType
 
 from colorcli.errors import ColorizeError
 
@@ -34,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         if arguments is None:
             _guard_streams()
+            _heed_termination()
 
         status = run_command_line(arguments)
     except KeyboardInterrupt:  # while the command line itself was being imported
@@ -57,6 +60,16 @@ def _guard_streams() -> None:
         sys.stdout = Guarded(stdout, lost)
     if stderr is not None:
         sys.stderr = Guarded(stderr, unheard)
+
+
+def _heed_termination() -> None:
+    """A polite kill ends like an error: scratch folders are cleared, threads are waited for."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, end)
 
 
 def _flush() -> None:

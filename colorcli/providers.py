@@ -59,7 +59,7 @@ class Execution:
 
         Raises:
             ModelError: the file is no graph that can be run, or not the one that the model states.
-            DeviceError: CUDA did not load.
+            DeviceError: CUDA did not load, or cannot run it.
             ImportError: onnxruntime is not installed whole.
         """
         try:
@@ -71,6 +71,8 @@ class Execution:
             raise
         except Exception as error:  # onnxruntime's own exceptions share no base class
             line = str(error).strip().split("\n", 1)[0][:200]
+            if self.cuda is not None:  # whether the graph is at fault, the CPU will tell
+                raise DeviceError(f"CUDA cannot run {path.name} ({line})", tip=_CUDA_TIP) from None
             raise ModelError(f"{path}: not a graph that can be run ({line})") from None
         if session.get_providers()[0] != CUDA:
             # onnxruntime falls back in silence when CUDA's libraries do not load.

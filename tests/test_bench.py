@@ -6,12 +6,17 @@ import csv
 import io
 import json
 import math
+import os
+import subprocess
+import sys
+import time
 from itertools import count
 from pathlib import Path
 
 import cv2
 import pytest
 
+import colorcli.errors
 from colorcli.__main__ import main
 from colorcli.bench import Cell, Environment, Figures, Timing, measure, parse_sizes, table
 from colorcli.bench.conversions import SCOPES, Progress, Scope, synthetic_gray
@@ -21,6 +26,8 @@ from colorcli.bench.timing import time_runs
 from colorcli.errors import UsageError
 from colorcli.model import Model
 from colorcli.photo import Photo
+
+PACKAGES = Path(colorcli.errors.__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -232,6 +239,42 @@ def test_what_belongs_to_the_table_does_not_go_with_a_folder(
 ) -> None:
     assert bench(model_folder, "--photos", str(tmp_path), *options) == 2
     assert f"does not go with {options[0]}" in capsys.readouterr().err
+
+
+def test_photos_that_fail_are_said_and_end_with_1(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cv2.imwrite(str(tmp_path / "good.png"), synthetic_gray((24, 32)))
+    (tmp_path / "broken.jpg").write_text("no photo")
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    assert bench(model_folder, "--photos", str(tmp_path), "--size", "32", "--json") == 1
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert (found["photos"], found["failed"]) == (1, 2)
+    assert "broken.jpg: " in err
+    assert "gone.png: a link that leads nowhere" in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no polite kill")
+def test_a_polite_kill_leaves_no_scratch_folder(model_folder: Path, tmp_path: Path) -> None:
+    photos, scratch = tmp_path / "photos", tmp_path / "scratch"
+    photos.mkdir()
+    scratch.mkdir()
+    for number in range(60):
+        cv2.imwrite(str(photos / f"{number}.png"), synthetic_gray((600, 800)))
+    command = [sys.executable, "-m", "colorcli", "bench", "--photos", str(photos), "--model"]
+    with subprocess.Popen(
+        [*command, str(model_folder)],
+        env={**os.environ, "TMPDIR": str(scratch), "PYTHONPATH": str(PACKAGES)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        until = time.monotonic() + 60
+        while not list(scratch.rglob("*.png")) and time.monotonic() < until:
+            time.sleep(0.02)
+        process.terminate()
+        assert process.wait(timeout=60) == 143
+    assert list(scratch.iterdir()) == []
 
 
 def test_a_folder_without_photos_is_an_error(model_folder: Path, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -234,6 +236,19 @@ def test_the_command_shows_as_many_pictures_as_asked_for(
     options = ("--device", "cpu", "--size", "64", "--pictures", 1, "-o", tmp_path / "out")
     assert command(capsys, model_folder, coloured, *options)[0] == 0
     assert len(Page((tmp_path / "out" / "index.html").read_text()).all("img")) == 3
+
+
+@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="names are UTF-8 there")
+def test_the_command_shows_photos_whose_names_are_not_utf_8(
+    old: Path, model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = tmp_path / os.fsdecode(b"odd")
+    odd.mkdir()
+    photo = next(path for path in sorted(old.rglob("*")) if path.is_file())
+    (odd / os.fsdecode(b"\xff\xe9" + os.fsencode(photo.suffix))).write_bytes(photo.read_bytes())
+    options = ("--device", "cpu", "--size", "64", "-o", tmp_path / "out")
+    assert command(capsys, model_folder, odd, *options)[0] == 0
+    assert "udcff" in (tmp_path / "out" / "index.html").read_text()
 
 
 def test_the_command_compares_on_black_and_white(

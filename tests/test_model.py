@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -204,6 +205,25 @@ def test_a_damaged_graph_is_refused_though_it_would_run(copied: Path) -> None:
         with pytest.raises(ModelError, match=r"colorization\.onnx: damaged") as error:
             Model.load(str(copied), device="cpu")
         assert error.value.tip is not None
+
+
+def test_auto_takes_the_cpu_when_cuda_cannot_make_a_session(
+    model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Execution._open
+
+    def refused(execution: Execution, *arguments: Any, **options: Any) -> Any:
+        if execution.cuda is not None:
+            raise RuntimeError("CUDA failure 209: no kernel image is available")
+        return made(execution, *arguments, **options)
+
+    monkeypatch.setattr("colorcli.providers._why_no_cuda", lambda _index: None)
+    monkeypatch.setattr(Execution, "_open", refused)
+    model = Model.load(str(model_folder), device="auto")
+    assert model.provider == "CPUExecutionProvider"
+    assert "no kernel image" in (model.fallback_reason or "")
+    with pytest.raises(DeviceError, match="no kernel image"):
+        Model.load(str(model_folder), device="cuda")
 
 
 def test_auto_takes_the_cpu_when_the_libraries_of_cuda_do_not_load(

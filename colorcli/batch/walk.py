@@ -25,11 +25,13 @@ class Entry:
         path: the photo, or the folder.
         error: why it cannot be read or listed, or None.
         skip: why it is left out, or None.
+        is_folder: whether it is a folder that could not be listed: what is in it is not known.
     """
 
     path: Path
     error: str | None = None
     skip: str | None = None
+    is_folder: bool = False
 
 
 def walk(folder: Path, *, leave_out: Path | None = None) -> list[Entry]:
@@ -91,7 +93,8 @@ def _enter(
             with os.scandir(folder) as listing:
                 entries = [entry for entry in listing if not entry.name.startswith(".")]
         except OSError as error:
-            found.append(Entry(folder, f"the folder cannot be listed: {error.strerror}"))
+            reason = f"the folder cannot be listed: {error.strerror}"
+            found.append(Entry(folder, reason, is_folder=True))
             continue
         inside = {entry.name for entry in entries if _is_folder(entry)}
         stems = {stem_of(entry.name) for entry in entries if entry.name not in inside}

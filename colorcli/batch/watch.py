@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from colorcli.batch.looks import is_folder
@@ -44,18 +45,47 @@ class Watch:
         self._last: dict[Path, _Signature] = {}
         self._taken: dict[Path, _Signature] = {}
         self._clashing: set[Path] = set()
+        self._closed: set[Path] = set()
 
     def look(self) -> list[Job]:
-        """The photos that are complete since the last look, in sorted order."""
+        """The photos that are complete since the last look, in sorted order.
+
+        Before them, folders that cannot be listed any more (a share that went away), each once.
+        """
         now: dict[Path, _Signature] = {}
+        closed: dict[Path, str] = {}
         leave_out = None if self._output is None else Path(self._output)
         for entry in walk(self._folder, leave_out=leave_out):
-            if entry.error is None and entry.skip is None:
+            if entry.is_folder and entry.error is not None:
+                closed[entry.path] = entry.error
+            elif entry.error is None and entry.skip is None:
                 signature = _signature(entry.path)
                 if signature is not None:
                     now[entry.path] = signature
+        news = [
+            Job(folder, None, error=error)
+            for folder, error in closed.items()
+            if folder not in self._closed
+        ]
+        self._closed = set(closed)
+        return news + self._complete(now, self._remembered(closed))
+
+    def _remembered(self, closed: Collection[Path]) -> dict[Path, _Signature]:
+        """What was seen in folders that cannot be listed now, which may come back as it was."""
+        if not closed:
+            return {}
+        return {
+            path: signature
+            for path, signature in self._last.items()
+            if any(folder in closed for folder in path.parents)
+        }
+
+    def _complete(
+        self, now: dict[Path, _Signature], remembered: dict[Path, _Signature]
+    ) -> list[Job]:
+        known = remembered | now
         # What was removed may have been what others clashed with.
-        retry = self._clashing & now.keys() if self._last.keys() - now.keys() else set()
+        retry = self._clashing & now.keys() if self._last.keys() - known.keys() else set()
         ready = [
             path
             for path, signature in now.items()
@@ -63,8 +93,8 @@ class Watch:
             and self._taken.get(path) != signature
             and os.access(path, os.R_OK)
         ]
-        self._last = now
-        self._taken = {path: self._taken[path] for path in self._taken if path in now}
+        self._last = known
+        self._taken = {path: self._taken[path] for path in self._taken if path in known}
         for path in ready:
             self._taken[path] = now[path]
         return self._jobs(set(ready), retry) if ready or retry else []

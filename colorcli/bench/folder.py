@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
@@ -62,6 +63,7 @@ def measure_folder(
     threads: int | None = None,
     total: Callable[[int], None] = lambda _count: None,
     tick: Callable[[], None] = lambda: None,
+    failed: Callable[[Path, str], None] = lambda _photo, _reason: None,
 ) -> FolderFigures:
     """Colour a folder into a temporary one, as the command itself does, and throw that away.
 
@@ -74,6 +76,7 @@ def measure_folder(
             it is the cores that they share.
         total: told the number of photos.
         tick: called after each.
+        failed: told each photo that could not be coloured, and why.
 
     Raises:
         PhotoError: no photo of the folder could be coloured.
@@ -84,28 +87,34 @@ def measure_folder(
     with tempfile.TemporaryDirectory() as scratch:
         plan = make_plan([str(folder)], output=f"{scratch}/warm-up/")
         jobs = [job for job in plan if job.is_work]
+        refused = [(job.source, job.error) for job in plan if job.error is not None]
         workers = Workers.for_batch(len(jobs), settings, engine.cores)
         engine.start(workers.predictors)
         at_once = engine.at_once
         environment = Environment.of(
             engine.colorizer().model, threads if at_once == 1 else engine.cores
         )
-        for _ in Batch(jobs[: _WARM_UP * at_once], settings, engine, workers):
-            pass
+        with closing(iter(Batch(jobs[: _WARM_UP * at_once], settings, engine, workers))) as warmed:
+            for _ in warmed:
+                pass
         jobs = [job for job in make_plan([str(folder)], output=f"{scratch}/photos/") if job.is_work]
         total(len(jobs))
-        done = failed = pixels = 0
+        done = pixels = 0
         peak = PeakMemory()
         began = perf_counter()
-        for outcome in Batch(jobs, settings, engine):
-            if outcome.status == "done":
-                done += 1
-                pixels += (outcome.width or 0) * (outcome.height or 0)
-            else:
-                failed += 1
-            tick()
+        # Closed before the folder that it writes to goes, also where `tick` is interrupted.
+        with closing(iter(Batch(jobs, settings, engine))) as outcomes:
+            for outcome in outcomes:
+                if outcome.status == "done":
+                    done += 1
+                    pixels += (outcome.width or 0) * (outcome.height or 0)
+                else:
+                    refused.append((outcome.source, outcome.reason or outcome.status))
+                tick()
         seconds = perf_counter() - began
         memory = peak.bytes()
+    for photo, reason in refused:
+        failed(photo, reason)
     if not done:
         raise PhotoError(f"{folder}: no photo in it could be coloured")
-    return FolderFigures(done, failed, pixels, seconds, size, memory, environment)
+    return FolderFigures(done, len(refused), pixels, seconds, size, memory, environment)

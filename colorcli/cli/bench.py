@@ -90,6 +90,8 @@ def bench(
             )
         figures = _folder(photos, size_of(size or "auto"), model, device, threads, precision, tile)
         _print_folder(figures, json=json)
+        if figures.failed:
+            raise typer.Exit(1)
         return
     shapes = parse_sizes(sizes)
     network_size = size_of(size or "full")
@@ -145,7 +147,14 @@ def _folder(
     engine = Engine(EngineSettings(model, device, threads, precision))
     with _bar("photo") as (total, tick):
         return measure_folder(
-            photos, engine, size=size, tile=tile, threads=threads, total=total, tick=tick
+            photos,
+            engine,
+            size=size,
+            tile=tile,
+            threads=threads,
+            total=total,
+            tick=tick,
+            failed=lambda photo, reason: messages.error(f"{photo}: {reason}"),
         )
 
 

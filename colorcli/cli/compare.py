@@ -89,14 +89,17 @@ def compare(
     else:
         caption = measuring.originals_of(result.report) if result.report else "no colour known"
         measuring.print_table(rows, caption)
-    write_whole(out / _SHEET, encode_png(contact_sheet(result.titles, result.shown)), replace=force)
+    sheet = encode_png(contact_sheet(result.titles, result.shown))
     page = slider_page(
         result.titles,
         result.shown,
         heading=f"{' · '.join(specs)} on {Path(last).resolve().name}",
         table=rows,
     )
-    write_whole(out / _PAGE, page.encode(), replace=force)
+    # Names of photos need not be UTF-8.
+    written = page.encode("utf-8", "backslashreplace")
+    write_whole(out / _SHEET, sheet, replace=force)
+    write_whole(out / _PAGE, written, replace=force)
     if not json:
         print(f"{out / _SHEET}\n{out / _PAGE}")
     if result.failed:

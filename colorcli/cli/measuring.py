@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from colorcli.batch.looks import is_folder, is_too_long
 from colorcli.cli import messages
 from colorcli.errors import UsageError
 from colorcli.files import is_stream, try_folder, unwritable
@@ -140,9 +142,11 @@ def refuse_unwritable(paths: Iterable[Path], *, force: bool) -> None:
         PhotoError: nothing can be written into its folder.
     """
     for path in paths:
-        if path.is_dir():
+        if is_folder(path):
             raise UsageError(f"{path}: is a folder", tip="give the name of a file")
-        if path.exists() and not force:
+        if is_too_long(path):
+            raise UsageError(f"{path}: the name is too long", tip="give a shorter one")
+        if os.path.lexists(path) and not is_stream(path) and not force:
             raise UsageError(f"{path}: exists already", tip="--force replaces it")
         if not is_stream(path) and (error := try_folder(path.parent)) is not None:
             raise unwritable(path, error)

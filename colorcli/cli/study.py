@@ -88,7 +88,7 @@ def make(
     key = key_of(pictures, [*predictors, TRUE], question=question, seed=seed)
     page = study_page(pictures, study=key.study, question=question)
     write_whole(out / _KEY, write_key(key), replace=force)
-    write_whole(out / _PAGE, page.encode(), replace=force)
+    write_whole(out / _PAGE, page.encode("utf-8", "backslashreplace"), replace=force)
     messages.say(
         f"study {key.study}: {len({picture.photo for picture in pictures})} photos, "
         f"{len(pictures)} pictures by {', '.join(key.systems)}"

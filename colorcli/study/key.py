@@ -52,7 +52,9 @@ class Key:
 def key_of(pictures: Sequence[Picture], systems: Sequence[str], *, question: str, seed: int) -> Key:
     """The key of a study of these pictures. Its id depends on the pictures and the question."""
     ids = sorted(picture.id for picture in pictures)
-    digest = hashlib.blake2b("\n".join([question, *ids]).encode(), digest_size=6)
+    digest = hashlib.blake2b(
+        "\n".join([question, *ids]).encode("utf-8", "surrogateescape"), digest_size=6
+    )
     origins = {picture.id: Origin(picture.system, picture.photo) for picture in pictures}
     there = {picture.system for picture in pictures}
     return Key(

@@ -70,6 +70,22 @@ def test_a_photo_that_cannot_be_planned_is_said_to_fail() -> None:
     assert "too long" in (job.error or "")
 
 
+def test_a_folder_that_goes_away_is_said_once_and_comes_back_as_it_was() -> None:
+    """An unmounted share, say: `--force` would have coloured all of it again."""
+    touch("album/a.png", "album/sub/b.png")
+    watch = Watch(Path("album"), output="out", format=None, force=True)
+    assert [job.source.name for job in look(watch)] == ["a.png", "b.png"]
+    Path("album").rename("elsewhere")
+    (job,) = look(watch)
+    assert job.source == Path("album")
+    assert "the folder cannot be listed" in (job.error or "")
+    assert look(watch) == []
+    Path("elsewhere").rename("album")
+    assert look(watch) == []
+    touch("album/c.png")
+    assert [job.source.name for job in look(watch)] == ["c.png"]
+
+
 @pytest.mark.parametrize("output", ["-", "/dev/stdout", "a-file"])
 def test_the_output_is_a_folder(output: str) -> None:
     touch("album/a.png", "a-file")
