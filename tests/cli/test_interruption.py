@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import time
@@ -79,6 +80,22 @@ def test_a_reader_that_goes_away(start: Start, many: Path) -> None:
         assert process.wait(60) == 1
     assert b"Traceback" not in err
     assert b"Exception ignored" not in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C reaches the whole console there")
+def test_a_second_ctrl_c_ends_at_once(start: Start, many: Path, tmp_path: Path) -> None:
+    """The first one would wait for the photo in writing, here into a pipe that nobody reads."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with start(many / "00.png", "-o", pipe, "--format", "bmp") as process:
+        assert select.select([reader], [], [], 60)[0], "it writes more than the pipe holds"
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 130
+    os.close(reader)
 
 
 def test_watch_takes_complete_photos_and_ends_on_ctrl_c(
