@@ -68,7 +68,7 @@ class Model:
         except DeviceError as error:
             if execution.required:
                 raise
-            execution = execution.on_cpu(reason=str(error))
+            execution = execution.on_cpu(reason="; ".join(filter(None, (str(error), error.tip))))
             chosen = choose_precision(precision, spec.precisions, on_gpu=False)
             sessions = _open_graphs(spec.graphs_at(chosen.name), spec, execution)
         return cls(spec, execution, sessions, chosen)

@@ -17,6 +17,8 @@ from colorcli.errors import DeviceError, ModelError, UsageError
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 
+_DRIVER = "nvcuda.dll" if platform.system() == "Windows" else "libcuda.so.1"
+
 _SILENT = 4
 _CUDA_TIP = "pip install 'colorize-cli[cuda]', and an NVIDIA driver for CUDA 13"
 
@@ -98,7 +100,12 @@ class Execution:
         providers: list[Any] = [CPU]
         if self.cuda is not None:
             # The default search tunes anew for every shape, and every photo has its own.
-            cuda = {"device_id": self.cuda, "cudnn_conv_algo_search": "HEURISTIC"}
+            # TF32: 10 bits of each factor, sums in float32, where the GPU has it.
+            cuda = {
+                "device_id": self.cuda,
+                "cudnn_conv_algo_search": "HEURISTIC",
+                "use_tf32": 1,
+            }
             providers.insert(0, (CUDA, cuda))
         return ort.InferenceSession(str(path), options, providers=providers)
 
@@ -162,7 +169,7 @@ def choose_execution(device: str, *, threads: int | None = None) -> Execution:
     index = int(named[1] or 0)
     reason = _why_no_cuda(index)
     if reason is None:
-        return Execution(index, device != "auto", threads, f"CUDA device {index}")
+        return Execution(index, device != "auto", threads, _cuda_name(index))
     if device != "auto":
         raise DeviceError(f"--device {device} cannot be used: {reason}", tip=_CUDA_TIP)
     return Execution(None, False, threads, cpu_name(), fallback_reason=reason)
@@ -184,7 +191,7 @@ def _why_no_cuda(index: int) -> str | None:
     # Asking the driver takes a millisecond; letting onnxruntime find out takes far longer.
     count = ctypes.c_int(0)
     try:
-        driver = ctypes.CDLL("nvcuda.dll" if platform.system() == "Windows" else "libcuda.so.1")
+        driver = ctypes.CDLL(_DRIVER)
     except OSError:
         return "no NVIDIA driver is installed"
     if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
@@ -196,5 +203,28 @@ def _why_no_cuda(index: int) -> str | None:
     if CUDA not in ort.get_available_providers():
         return "this onnxruntime is built without CUDA"
     if hasattr(ort, "preload_dlls"):
+        # It prints on standard output what it does not find, where a photo may be on its way. Its
+        # logger does so on standard error, whatever the options of sessions say.
+        vars(ort)["print"] = _unheard
+        ort.set_default_logger_severity(_SILENT)
         ort.preload_dlls()
     return None
+
+
+def _cuda_name(index: int) -> str:
+    """The device's name, as its driver gives it."""
+    device, name = ctypes.c_int(0), ctypes.create_string_buffer(256)
+    try:
+        driver = ctypes.CDLL(_DRIVER)
+        if (
+            driver.cuDeviceGet(ctypes.byref(device), index) == 0
+            and driver.cuDeviceGetName(name, len(name), device) == 0
+        ):
+            return name.value.decode("utf-8", "replace")
+    except (OSError, AttributeError):
+        pass
+    return f"CUDA device {index}"
+
+
+def _unheard(*_words: object, **_how: object) -> None:
+    """Instead of `print`."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -236,6 +237,32 @@ def test_quiet_says_nothing_and_verbose_says_each(run: Run, photos: Path) -> Non
     assert run(photos, "-o", "a", "--quiet").stderr == b""
     lines = said(run(photos, "-o", "b", "--verbose"))
     assert len([line for line in lines if " → " in line]) == 2
+
+
+def driver_only(*arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
+    script = Path(__file__).parent / "driver_only.py"
+    return subprocess.run(
+        [sys.executable, str(script), *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(PACKAGES)},
+        capture_output=True,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="there is no CUDA")
+def test_a_driver_without_the_libraries_of_cuda_spoils_no_output(photos: Path) -> None:
+    """onnxruntime prints what it does not find on standard output, where the photo goes."""
+    process = driver_only(photos / "camera.jpg", "-o", "-", "--model", "fusion")
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.startswith(b"\xff\xd8")
+    note, *rest = process.stderr.decode().splitlines()
+    assert note.startswith("note: running on the CPU: the libraries of CUDA do not load; pip inst")
+    assert len(rest) == 2
+    found = json.loads(driver_only("doctor", "--json").stdout)
+    assert found["provider"] == "CPUExecutionProvider"
+    refused = driver_only(photos / "camera.jpg", "-o", "-", "--device", "cuda")
+    assert (refused.returncode, refused.stdout) == (1, b"")
+    assert [line.split(":")[0] for line in refused.stderr.decode().splitlines()] == ["error", "tip"]
 
 
 def test_a_run_leaves_nothing_but_its_outputs(photos: Path, tmp_path: Path) -> None:
