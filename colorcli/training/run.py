@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import os
 import pickle
 import re
 from dataclasses import dataclass
@@ -117,6 +118,8 @@ class Run:
         try:
             with partial.open("wb") as file:
                 torch.save(state, file)
+                file.flush()
+                os.fsync(file.fileno())  # or a power cut may leave the name, and nothing in it
             partial.replace(self.checkpoint_path)
         except OSError as error:
             partial.unlink(missing_ok=True)

@@ -37,6 +37,9 @@ CHECKPOINT_SECONDS = 300.0
 CALIBRATION = 512
 """Photos over which the normalisation of adopted weights is measured."""
 
+LOOK_EVERY = 16
+"""Steps on a GPU between looks at the loss."""
+
 ACCURACY_EVERY = 8
 """Steps between measurements of the training accuracy, which costs a little."""
 
@@ -146,7 +149,7 @@ class Trainer:
 
         Args:
             report_every: photos between reports; 0 reports once an epoch.
-            on_step: called after each step with the smoothed loss.
+            on_step: called with the smoothed loss, on the CPU after each step.
             on_report: called with each row of the log.
 
         Returns:
@@ -166,13 +169,15 @@ class Trainer:
             self.run.save_scenes(self._scenes)
         Probe.draw(self.photos, self.validation, self.size).save(self.run.folder)
         losses, accuracies = Mean(), Mean()
+        sound = torch.ones((), dtype=torch.bool, device=self.device)
+        # To look at a figure is to wait for the GPU, which has the next step to do.
+        look_every = 1 if self.device.type == "cpu" else LOOK_EVERY
         saved = time.monotonic()
         with interruptible(self.stop):
             for batch in self._batches():
                 started = time.monotonic()
                 loss, output, ab = self._step(batch)
-                if not torch.isfinite(loss + self._norm):
-                    raise self._diverged()
+                sound = sound & torch.isfinite(loss + self._norm)
                 losses.add(loss)
                 if not accuracies.count or self.progress.steps % ACCURACY_EVERY == 0:
                     accuracies.add(self._accuracy(output, ab))
@@ -180,14 +185,20 @@ class Trainer:
                 self.progress.seen += len(batch)
                 self.progress.steps += 1
                 self.progress.seconds += time.monotonic() - started
-                on_step(losses.recent, self.progress)
+                looks = self.progress.steps % look_every == 0
+                if looks:
+                    on_step(losses.recent, self.progress)
                 done = self.fraction >= 1
                 ends = done or self._stopping
+                saves = ends or time.monotonic() - saved > CHECKPOINT_SECONDS
+                reports = done or self.progress.seen // interval > before
+                if (looks or saves or reports) and not sound:
+                    raise self._diverged()
                 # Before the report: what was learned must not depend on a picture of it.
-                if ends or time.monotonic() - saved > CHECKPOINT_SECONDS:
+                if saves:
                     self._save()
                     saved = time.monotonic()
-                if done or self.progress.seen // interval > before:
+                if reports:
                     on_report(self._report(losses.mean, accuracies.mean))
                     losses, accuracies = Mean(), Mean()
                 if ends:
@@ -243,7 +254,7 @@ class Trainer:
         if self.run.checkpoint_path.exists():
             rescue += f", in another --out with --init {self.run.folder}: its last checkpoint"
         return ColorizeError(
-            f"{self.run.folder}: at step {self.progress.steps + 1} the loss or its gradient is no "
+            f"{self.run.folder}: at step {self.progress.steps} the loss or its gradient is no "
             "finite number",
             tip=rescue,
         )

@@ -13,18 +13,18 @@ from colorcli.__main__ import main
 class _Driver:
     """Answers as libcuda.so.1 does."""
 
-    def cuInit(self, _flags: int) -> int:  # noqa: N802
+    def cuInit(self, _flags: int) -> int:
         return 0
 
-    def cuDeviceGetCount(self, count: Any) -> int:  # noqa: N802
+    def cuDeviceGetCount(self, count: Any) -> int:
         count._obj.value = 1
         return 0
 
-    def cuDeviceGet(self, device: Any, index: int) -> int:  # noqa: N802
+    def cuDeviceGet(self, device: Any, index: int) -> int:
         device._obj.value = index
         return 0
 
-    def cuDeviceGetName(self, name: Any, _size: int, _device: Any) -> int:  # noqa: N802
+    def cuDeviceGetName(self, name: Any, _size: int, _device: Any) -> int:
         name.value = b"NVIDIA Test"
         return 0
 
