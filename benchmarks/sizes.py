@@ -2,22 +2,24 @@
 
     python benchmarks/sizes.py PHOTOS [--split val-large] [--model fusion] [--sizes 160,320,full]
 
-PHOTOS is what `colorize evaluate` takes. Prints the mean ab error, the mean chroma beside that of
-the originals, and the unevenness: the standard deviation of ab within 32×32 cells of smooth L,
-where one colour would be expected.
+PHOTOS is what `colorize evaluate` takes. Prints PSNR, the AuC raw and rebalanced (unsmoothed), the
+mean chroma beside that of the originals, and the unevenness: the standard deviation of ab within
+32×32 cells of smooth L, where one colour would be expected. Needs scikit-image.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections import defaultdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colorcli.collection import decode_rgb, open_collection
-from colorcli.colorizer import Colorizer
-from colorcli.lab import rgb_to_lab
+from colorcli.collection import open_collection, spread
+from colorcli.colorizer import Colorizer, Size
+from colorcli.evaluation import evaluate
 from colorcli.spec import DEFAULT_MODEL
 
 CELL = 32
@@ -32,37 +34,46 @@ def cells(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     return tiled.transpose(0, 2, 1, 3).reshape(-1, CELL * CELL)
 
 
+def unevenness(L: NDArray[np.float32], ab: NDArray[np.float32]) -> float | None:
+    """Of ab `(H, W, 2)` where L `(H, W)` is smooth; None where it nowhere is."""
+    smooth = cells(L).std(1) < SMOOTH
+    if not smooth.any():
+        return None
+    deviations = [cells(np.ascontiguousarray(ab[..., i]))[smooth].std(1) for i in (0, 1)]
+    return float(np.hypot(*deviations).mean())
+
+
 def main() -> None:
     """Print a row a size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path)
     parser.add_argument("--split", default="val-large")
+    parser.add_argument("--limit", type=int)
     parser.add_argument("--model", default=DEFAULT_MODEL)
-    parser.add_argument("--sizes", default="160,224,320,448,full")
+    parser.add_argument("--sizes", default="160,224,320,448,640,896,full")
     given = parser.parse_args()
 
     colorizer = Colorizer.load(given.model)
-    labs = [
-        rgb_to_lab(decode_rgb(item.read()))
-        for item in open_collection(given.photos, split=given.split)
-    ]
-    true = np.mean([np.hypot(lab[..., 1], lab[..., 2]).mean() for lab in labs])
-    print(f"{len(labs)} photos, chroma of the originals {true:.2f}")
-    for word in given.sizes.split(","):
-        size = word if word == "full" else int(word)
-        errors, chromas, unevenness = [], [], []
-        for lab in labs:
-            L = np.ascontiguousarray(lab[..., 0])
-            ab = colorizer.predict_L(L, size=size)
-            errors.append(np.hypot(*(ab - lab[..., 1:]).transpose(2, 0, 1)).mean())
-            chromas.append(np.hypot(ab[..., 0], ab[..., 1]).mean())
-            smooth = cells(L).std(1) < SMOOTH
-            if smooth.any():
-                spread = [cells(np.ascontiguousarray(ab[..., i]))[smooth].std(1) for i in (0, 1)]
-                unevenness.append(np.hypot(*spread).mean())
+    found = defaultdict[str, list[float]](list)
+
+    def predict(word: str, L: NDArray[np.float32]) -> NDArray[np.float32]:
+        size: Size = "full" if word == "full" else int(word)
+        ab = colorizer.predict_L(L, size=size)
+        if (value := unevenness(L, ab)) is not None:
+            found[word].append(value)
+        return ab
+
+    sizes = given.sizes.split(",")
+    items = spread(open_collection(given.photos, split=given.split), given.limit)
+    report = evaluate({word: partial(predict, word) for word in sizes}, items)
+    print(f"{report.photos} photos, chroma of the originals {report.chroma:.2f}")
+    for word in [*sizes, "gray"]:
+        scores = report.scores[word]
+        uneven = f"{np.mean(found[word]):.2f}" if found[word] else "–"
         print(
-            f"{word:>5}: ab error {np.mean(errors):.2f}, chroma {np.mean(chromas):.2f}, "
-            f"unevenness {np.mean(unevenness):.2f}"
+            f"{word:>5}: PSNR {scores.psnr:.2f}, AuC {scores.auc:.2f}, rebalanced "
+            f"{scores.auc_rebalanced_unsmoothed:.2f}, chroma {scores.chroma:.2f}, "
+            f"unevenness {uneven}"
         )
 
 

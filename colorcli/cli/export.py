@@ -11,8 +11,6 @@ import typer
 from colorcli.errors import UsageError
 
 _OF_A_FOLDER = {
-    "blend": "--blend",
-    "share": "--share",
     "default_size": "--default-size",
     "vividness": "--vividness",
     "specialist": "--specialist",
@@ -83,7 +81,9 @@ def export(
                 tip=f"leave out {', '.join(unfit)}, or export a model folder",
             )
         refuse_unwritable([output], force=force)
-        export_single(Run(run), output, card, force=force)
+        mixed = None if blend is None else Blend(Run(blend), share)
+        difference = export_single(Run(run), output, card, blend=mixed, force=force)
+        print(f"against PyTorch: |Δab| ≤ {difference:.2g}", file=sys.stderr)
         print(output)
         return
     if (output / "model.json").exists() and not force:

@@ -19,7 +19,12 @@ from colorcli.files import try_folder, unwritable, write_whole
 from colorcli.spec import FORMAT
 from colorcli.training import graphs
 from colorcli.training.config import TrainConfig
-from colorcli.training.faithfulness import largest_difference, model_psnr, network_psnr
+from colorcli.training.faithfulness import (
+    largest_difference,
+    model_psnr,
+    network_psnr,
+    single_difference,
+)
 from colorcli.training.networks import Colorizing, get_network
 from colorcli.training.networks.base import Part
 from colorcli.training.objectives import Objective
@@ -34,8 +39,8 @@ from colorcli.training.reduction import (
 from colorcli.training.run import Run, load_trained
 from colorcli.training.views import network_inputs
 
-FAITHFUL = 1e-4
-"""Largest |Δab| of the float32 graphs against PyTorch, as a share of the range of ab (±110)."""
+FAITHFUL = 1e-3
+"""Largest |Δab| of the float32 graphs against PyTorch, in CIELAB units: 5e-6 of the range."""
 
 PSNR_LOSS = 0.05
 """Largest loss in dB that making the weights smaller may cost."""
@@ -164,8 +169,7 @@ def export(
         )
         _write(whole, network, objective, said, halve=False)
         difference = largest_difference(whole, reference, objective, probe)
-        if difference > FAITHFUL * 220:
-            raise ColorizeError(f"{run.folder}: the graphs differ from PyTorch by {difference:.2g}")
+        _refuse_unfaithful(run, difference)
         psnr_full = model_psnr(whole, probe)
         if not reduce:
             return _finish(whole, folder, card, difference, psnr_full, psnr_full, {})
@@ -181,7 +185,9 @@ def export(
         return _finish(small, folder, card, difference, psnr_full, psnr_small, ranks)
 
 
-def export_single(run: Run, file: Path, card: Card, *, force: bool = False) -> None:
+def export_single(
+    run: Run, file: Path, card: Card, *, blend: Blend | None = None, force: bool = False
+) -> float:
     """Write the run's network as one graph: `L` and `L_global` (and `temperature`) → `ab`.
 
     For other runtimes; the command itself reads model folders.
@@ -190,13 +196,21 @@ def export_single(run: Run, file: Path, card: Card, *, force: bool = False) -> N
         run: a trained run.
         file: to write.
         card: what the graph's properties say; it has no size and no vividness of its own.
+        blend: another run to mix in.
         force: replace a file that is there.
 
+    Returns:
+        The largest |Δab| against PyTorch.
+
     Raises:
-        UsageError: the folder holds no run.
+        UsageError: `run` or the other holds no run, or they are of different networks.
         PhotoError: the file cannot be written, or is there already.
+        ColorizeError: the graph does not agree with PyTorch.
     """
     config, network, objective, _ = load_trained(run)
+    if blend is not None:
+        _mix(network, blend)
+    reference = deepcopy(network)
     fold_batch_norm(network)
     side = network.global_size
     names: tuple[str, ...] = ("L",) if side is None else ("L", "L_global")
@@ -217,7 +231,16 @@ def export_single(run: Run, file: Path, card: Card, *, force: bool = False) -> N
             "width": f"{config.width:g}",
         },
     )
-    write_whole(file, graphs.encoded(model), replace=force)
+    data = graphs.encoded(model)
+    difference = single_difference(data, reference, objective, Probe.load(run.folder))
+    _refuse_unfaithful(run, difference)
+    write_whole(file, data, replace=force)
+    return difference
+
+
+def _refuse_unfaithful(run: Run, difference: float) -> None:
+    if not difference <= FAITHFUL:
+        raise ColorizeError(f"{run.folder}: the graphs differ from PyTorch by {difference:.2g}")
 
 
 def _properties(card: Card, network: Colorizing) -> dict[str, str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -29,9 +31,30 @@ def largest_difference(
 ) -> float:
     """Largest |Δab| between a model folder and a network, in CIELAB units."""
     model = Model.load(str(folder), device="cpu")
-    inputs = network_inputs(network, to_L(probe.validation[:COMPARED]))
-    theirs = objective.decode(network(*inputs)).numpy()
-    return float(np.abs(_predict(model, inputs) - theirs).max())
+    return max(
+        _difference(_predict(model, inputs), objective.decode(network(*inputs)))
+        for inputs in _compared(network, probe)
+    )
+
+
+@torch.no_grad()
+def single_difference(
+    graph: bytes, network: Colorizing, objective: Objective, probe: Probe
+) -> float:
+    """Largest |Δab| between the one graph of a network and the network, in CIELAB units."""
+    session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    differences = []
+    for inputs in _compared(network, probe):
+        L, view = inputs[0].numpy(), inputs[-1].numpy()
+        feeds = {
+            "L": L,
+            "L_global": view,
+            "temperature": np.array(objective.temperature or 0, np.float32),
+        }
+        wanted = {node.name: feeds[node.name] for node in session.get_inputs()}
+        made = session.run(None, wanted)[0]
+        differences.append(_difference(made, objective.decode(network(*inputs))))
+    return max(differences)
 
 
 def model_psnr(folder: Path, probe: Probe) -> float:
@@ -51,6 +74,22 @@ def network_psnr(network: Colorizing, objective: Objective, probe: Probe) -> flo
         for L in torch.split(to_L(probe.validation), 16)
     ]
     return _mean_psnr(abs_, probe)
+
+
+def _compared(network: Colorizing, probe: Probe) -> Iterator[tuple[Tensor, ...]]:
+    """Views, and parts of them that are neither square nor of a size it was exported at."""
+    L = to_L(probe.validation[:COMPARED])
+    yield network_inputs(network, L)
+    multiple, side = network.multiple, L.shape[-1]
+    height = max(1, side // 2 // multiple) * multiple
+    width = max(1, side // multiple - 1) * multiple
+    if width == network.global_size:  # it would be taken for its own global view
+        width -= multiple
+    yield network_inputs(network, L[..., :height, :width])
+
+
+def _difference(ours: NDArray[np.float32], theirs: Tensor) -> float:
+    return float(np.abs(ours - theirs.numpy()).max())
 
 
 def _mean_psnr(batches: list[NDArray[np.float32]], probe: Probe) -> float:

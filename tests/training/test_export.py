@@ -104,13 +104,13 @@ def test_the_command_runs_what_the_folder_declares(
     exported: Callable[[str], tuple[Run, Exported]], case: str
 ) -> None:
     run, done = exported(case)
-    assert done.difference <= 1e-4 * 220  # of float32 graphs, against PyTorch
+    assert done.difference <= 1e-3  # of float32 graphs, against PyTorch
     L = ramp(96, 160)
     grid = Colorizer.load(str(done.folder)).predict(FloatL(L), size="full").grid
     expected = ab_of(*network_of(run), L)
     assert grid.shape == expected.shape
     # float16 rounds the weights of the reduced one to 5e-4.
-    assert np.abs(grid - expected).max() <= (0.5 if case == "fusion" else 1e-4 * 220)
+    assert np.abs(grid - expected).max() <= (0.5 if case == "fusion" else 1e-3)
 
 
 @pytest.mark.parametrize("case", ["fusion-lite", "fusion-lite bins"])
@@ -124,7 +124,7 @@ def test_a_photo_that_is_its_own_rescale_is_coloured_as_the_network_alone_would(
     with torch.no_grad():
         alone = objective.decode(network(torch.from_numpy(L)[None, None]))
     expected = alone[0].permute(1, 2, 0).numpy()
-    assert np.abs(grid - expected).max() <= 1e-4 * 220
+    assert np.abs(grid - expected).max() <= 1e-3
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -147,9 +147,10 @@ def test_graphs_keep_to_what_old_runtimes_read(
 def test_tiles_equal_the_whole(exported: Callable[[str], tuple[Run, Exported]], case: str) -> None:
     _, done = exported(case)
     colorizer = Colorizer.load(str(done.folder))
-    photo = FloatL(ramp(333, 290))
+    tile = colorizer.smallest_tile
+    photo = FloatL(ramp(tile * 5 // 4, tile * 9 // 8))
     whole = colorizer.predict(photo, size="full", tile=4096).grid
-    tiled = colorizer.predict(photo, size="full", tile=256).grid
+    tiled = colorizer.predict(photo, size="full", tile=tile).grid
     assert np.abs(whole - tiled).max() <= 1e-4
 
 
@@ -412,7 +413,7 @@ def test_a_model_may_be_more_vivid_than_its_network(
         np.testing.assert_allclose(
             vivid.predict(L).grid, plain.predict(L, vividness=1.25).grid, atol=1e-4
         )
-        assert done.difference <= 1e-4 * 220
+        assert done.difference <= 1e-3
 
 
 def test_weights_of_two_runs_can_be_mixed(trained: Callable[..., Run], tmp_path: Path) -> None:
@@ -436,8 +437,8 @@ def test_weights_of_two_runs_can_be_mixed(trained: Callable[..., Run], tmp_path:
 
 def test_one_file_takes_nothing_that_belongs_to_a_folder(tmp_path: Path) -> None:
     options = (
-        *(["--vividness", "1.2"], ["--specialist"], ["--blend", str(tmp_path)]),
-        *(["--no-reduce"], ["--default-size", "320"], ["--share", "0.4"]),
+        *(["--vividness", "1.2"], ["--specialist"]),
+        *(["--no-reduce"], ["--default-size", "320"]),
     )
     for option in options:
         command = [sys.executable, "-m", "colorcli", "export", str(tmp_path), "--single-file"]
