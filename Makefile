@@ -74,8 +74,14 @@ define ship
 	$(BIN)/colorize evaluate models/$(1) $(PHOTOS) $(SOME)
 endef
 
-bench: $(VENV)/dev.stamp  ## the paper's table of times; benchmarks/ holds the comparisons
+# Of single_graph.py and straightforward.py the others make use.
+WITHOUT_PHOTOS := cold_start folder engines networks floor tiles memory sessions
+WITH_PHOTOS := sizes hues aged edges faces training
+
+bench: $(VENV)/dev.stamp  ## the paper's table of times, and all comparisons; PHOTOS=folder: also those of quality
 	$(BIN)/colorize bench
+	set -e; for name in $(WITHOUT_PHOTOS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
+	set -e; for name in $(if $(PHOTOS),$(WITH_PHOTOS)); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py $(PHOTOS); done
 
 fuzz: $(VENV)/dev.stamp  ## throw broken files at the readers for ten minutes
 	$(BIN)/python tests/photo/fuzz.py --seconds 600 --keep fuzz-failures

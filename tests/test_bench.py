@@ -187,6 +187,8 @@ def test_csv_and_markdown(model_folder: Path, capsys: pytest.CaptureFixture[str]
     assert bench(model_folder, *arguments, "--csv") == 0
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert (row["width"], row["precision"] in ("fp32", "int8")) == ("32", True)
+    assert (row["scope"], row["size"], row["runs"]) == ("conversion", "full", "1")
+    assert row["model"].startswith("fusion ")
     assert bench(model_folder, *arguments, "--markdown") == 0
     assert capsys.readouterr().out.startswith("| Image size | GPU | CPU | GPU performance over CPU")
 

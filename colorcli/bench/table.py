@@ -122,11 +122,18 @@ def markdown(figures: Figures) -> str:
 
 
 def as_csv(figures: Figures) -> str:
-    """One row a cell, every figure in SI units, the paper's beside it."""
+    """One row a cell, every figure in SI units, the paper's beside it; so files can be joined."""
+    said = {
+        "model": figures.environments[0].model,
+        "scope": figures.scope,
+        "size": figures.size,
+        "runs": figures.runs,
+    }
+    rows = [said | _record(figures, cell) for cell in figures.cells]
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(_record(figures, figures.cells[0])), lineterminator="\n")
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(_record(figures, cell) for cell in figures.cells)
+    writer.writerows(rows)
     return text.getvalue()
 
 
