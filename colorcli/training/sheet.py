@@ -29,20 +29,24 @@ def plot_log(rows: Sequence[dict[str, float]], path: Path) -> None:
     import matplotlib
 
     matplotlib.use("agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
-    seen = [row["photos_seen"] for row in rows]
+    seen = [row["photos_seen"] / 1000 for row in rows]
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
     left.plot(seen, [row["loss"] for row in rows], label="training")
     left.plot(seen, [row["validation_loss"] for row in rows], label="validation")
-    left.set(xlabel="photos seen", ylabel="loss", yscale="log")
+    left.set(xlabel="photos seen, thousands", ylabel="loss", yscale="log")
+    # A loss spans a decade or a twentieth of one: plain numbers, as many as fit.
+    left.yaxis.set_major_locator(ticker.MaxNLocator(6))
+    left.yaxis.set_major_formatter(ticker.FormatStrFormatter("%.4g"))
+    left.yaxis.set_minor_locator(ticker.NullLocator())
     left.legend()
     # Runs begun by an older version did not log the first of these.
     training = [row.get("training_accuracy", math.nan) for row in rows]
     right.plot(seen, training, label="ab error ≤ 10, training")
     right.plot(seen, [row["accuracy"] for row in rows], label="ab error ≤ 10, validation")
     right.plot(seen, [row["chroma"] / row["true_chroma"] for row in rows], label="chroma ratio")
-    right.set(xlabel="photos seen", ylim=(0, None))
+    right.set(xlabel="photos seen, thousands", ylim=(0, None))
     right.legend()
     picture = io.BytesIO()
     figure.savefig(picture, dpi=110, format="png")
