@@ -18,7 +18,12 @@ from colorcli.spec import ModelSpec, find_model, model_folders
 
 @pytest.fixture
 def copied(model_folder: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(model_folder, tmp_path / "model")
+    """A model with float32 graphs alone: which ones a CPU would take is another test's business."""
+    folder = shutil.copytree(
+        model_folder, tmp_path / "model", ignore=shutil.ignore_patterns("*.int8.onnx")
+    )
+    rewrite(folder, precisions={})
+    return folder
 
 
 def rewrite(folder: Path, **changes: object) -> None:

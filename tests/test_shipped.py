@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 
 from colorcli.colorizer import Colorizer
@@ -24,8 +25,14 @@ SHIPPED = sorted(model_folders())
 def test_its_graphs_are_the_ones_that_it_names(name: str) -> None:
     spec = ModelSpec.read(model_folders()[name])
     assert (spec.name, spec.folder.name) == (name, name)
-    for graph in spec.graphs_at("fp32").values():
-        assert hashlib.sha256(graph.path.read_bytes()).hexdigest() == graph.sha256
+    for precision in ("fp32", *spec.precisions):
+        for graph in spec.graphs_at(precision).values():
+            assert hashlib.sha256(graph.path.read_bytes()).hexdigest() == graph.sha256
+            said = onnx.load(graph.path).metadata_props
+            found = {entry.key: entry.value for entry in said}
+            assert [found[key] for key in ("name", "version", "license", "trained_on")] == [
+                *(spec.name, spec.version, spec.license, spec.trained_on)
+            ]
 
 
 @pytest.mark.parametrize("name", SHIPPED)

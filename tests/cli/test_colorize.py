@@ -219,9 +219,13 @@ def test_tiles_of_the_users_choice_change_nothing(run: Run, many: Path, tmp_path
     assert (tmp_path / "whole.png").read_bytes() == (tmp_path / "tiled.png").read_bytes()
 
 
-def test_a_precision_that_the_model_lacks_is_refused(run: Run, photos: Path) -> None:
-    assert run(photos / "camera.jpg", "--precision", "fp32").returncode == 0
-    process = run(photos / "camera.jpg", "--precision", "int8", "--force")
+def test_a_precision_that_the_model_lacks_is_refused(
+    run: Run, photos: Path, model_folder: Path
+) -> None:
+    lifelike = model_folder.parent / "lifelike"
+    options = ("--force", "--precision")
+    assert run(photos / "camera.jpg", *options, "fp32", model=lifelike).returncode == 0
+    process = run(photos / "camera.jpg", *options, "int8", model=lifelike)
     assert process.returncode == 2
     assert "int8" in said(process)[0]
 
