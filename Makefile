@@ -81,6 +81,7 @@ WITH_PHOTOS := sizes hues aged edges faces training
 bench: $(VENV)/dev.stamp  ## the paper's table of times, and all comparisons; PHOTOS=folder: also those of quality
 	$(BIN)/colorize bench
 	set -e; for name in $(WITHOUT_PHOTOS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
+	$(BIN)/python benchmarks/precisions.py fusion
 	set -e; for name in $(if $(PHOTOS),$(WITH_PHOTOS)); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py $(PHOTOS); done
 
 fuzz: $(VENV)/dev.stamp  ## throw broken files at the readers for ten minutes

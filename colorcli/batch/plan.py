@@ -97,8 +97,7 @@ def make_plan(
         UsageError: an output would be written twice, would replace an input or (without `force`
             and `skip_existing`) any other file, or would leave the output folder.
     """
-    if force and skip_existing:
-        raise UsageError("--force and --skip-existing contradict each other", tip="give one")
+    refuse_both(force=force, skip_existing=skip_existing)
     if "" in inputs or output == "":
         raise UsageError("an empty name stands for no file")
     chosen = None if format is None else format_named(format)
@@ -116,6 +115,16 @@ def make_plan(
     refuse_replacing_inputs(writers)
     refuse_leaving({job.target.parent: job.root for job in jobs if job.target and job.root})
     return tuple(_settle_existing(jobs, force=force, skip_existing=skip_existing))
+
+
+def refuse_both(*, force: bool, skip_existing: bool) -> None:
+    """Of outputs that exist only one thing can be wanted.
+
+    Raises:
+        UsageError: both are.
+    """
+    if force and skip_existing:
+        raise UsageError("--force and --skip-existing contradict each other", tip="give one")
 
 
 def _distinct(text: str) -> str:

@@ -154,8 +154,6 @@ def colorize(
         raise UsageError("no photo is given", tip="colorize photo.jpg")
     if quiet and verbose:
         raise UsageError("--quiet and --verbose contradict each other", tip="give one")
-    if force and skip_existing:
-        raise UsageError("--force and --skip-existing contradict each other", tip="give one")
     if watch and dry_run:
         raise UsageError("--watch and --dry-run contradict each other", tip="give one")
     from colorcli.batch.engine import PHOTOS_A_CORE, Engine, EngineSettings

@@ -19,7 +19,7 @@ from colorcli.batch.engine import Engine
 from colorcli.batch.looks import NO_SUCH_FILE, is_folder, is_too_long
 from colorcli.batch.names import format_named
 from colorcli.batch.outcome import Report
-from colorcli.batch.plan import STREAM, Job, make_plan
+from colorcli.batch.plan import STREAM, Job, make_plan, refuse_both
 from colorcli.batch.refusals import writes
 from colorcli.batch.run import Batch
 from colorcli.batch.stages import Settings
@@ -86,6 +86,7 @@ class Session:
         from colorcli.batch.watch import Watch, check_watch
 
         wishes = self._wishes
+        refuse_both(force=wishes.force, skip_existing=wishes.skip_existing)
         folder = check_watch(list(wishes.inputs), wishes.output)
         form = None if wishes.format is None else format_named(wishes.format)
         looks = Watch(folder, output=wishes.output, format=form, force=wishes.force)

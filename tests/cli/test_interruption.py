@@ -132,7 +132,15 @@ def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError(f"{path} does not come")
 
 
-@pytest.mark.parametrize("option", [("--tile", "8"), ("--size", "2"), ("--vividness", "1e9")])
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--tile", "8"),
+        ("--size", "2"),
+        ("--vividness", "1e9"),
+        ("--force", "--skip-existing"),
+    ],
+)
 def test_a_watch_that_could_colour_nothing_does_not_begin(
     run: Run, photos: Path, option: tuple[str, str]
 ) -> None:
