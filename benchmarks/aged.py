@@ -19,9 +19,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from colorcli.collection import decode_rgb, open_collection, spread
+from colorcli.collection import open_collection, spread
 from colorcli.colorizer import Colorizer
 from colorcli.lab import rgb_to_lab
+from colorcli.photo import read_rgb
 from colorcli.spec import DEFAULT_MODEL
 from colorcli.training.degradation import degrade
 from colorcli.training.emulsion import PLATES, seen_by
@@ -50,7 +51,7 @@ def main() -> None:
     colorizers = {name: Colorizer.load(name) for name in given.models.split(",")}
     errors, chroma = defaultdict(list), defaultdict(list)
     for seed, item in enumerate(spread(open_collection(given.photos, split="val"), given.limit)):
-        lab = rgb_to_lab(decode_rgb(item.read()))
+        lab = rgb_to_lab(read_rgb(item.read()))
         chroma["true", ""].append(np.hypot(lab[..., 1], lab[..., 2]).mean())
         for version, L in versions(lab, seed):
             plane = np.ascontiguousarray(L[0, 0].numpy())

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from colorcli.closeups import find_faces
-from colorcli.collection import decode_rgb, open_collection, spread
+from colorcli.collection import open_collection, spread
 from colorcli.colorizer import Colorizer
 from colorcli.lab import rgb_to_lab
+from colorcli.photo import read_rgb
 from colorcli.spec import DEFAULT_MODEL
 
 REDDER = 15.0
@@ -33,7 +34,7 @@ def main() -> None:
     given = parser.parse_args()
     photos = []
     for item in spread(open_collection(given.photos, split=given.split), given.limit or None):
-        rgb = decode_rgb(item.read())
+        rgb = read_rgb(item.read())
         if boxes := [face.inner for face in find_faces(rgb)]:
             photos.append((rgb_to_lab(rgb), boxes))
     if not photos:

@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from colorcli.collection import decode_rgb, open_collection, spread
+from colorcli.collection import open_collection, spread
 from colorcli.colorizer import Colorizer
 from colorcli.lab import rgb_to_lab
+from colorcli.photo import read_rgb
 from colorcli.spec import DEFAULT_MODEL
 
 SHARE = 0.05
@@ -52,7 +53,7 @@ def main() -> None:
     items = open_collection(given.photos, split=given.split)
     if given.limit:
         items = spread(items, given.limit)
-    labs = [rgb_to_lab(decode_rgb(item.read())) for item in items]
+    labs = [rgb_to_lab(read_rgb(item.read())) for item in items]
     print(f"{'model':12} {'thing':18} photos  right  brown")
     for model in given.model or [DEFAULT_MODEL]:
         colorizer = Colorizer.load(model)

@@ -7,19 +7,16 @@ offset, so a collection of any size costs one scan of the tar headers.
 from __future__ import annotations
 
 import hashlib
-import os
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from colorcli.errors import PhotoError, UsageError
 from colorcli.lists import Entry, read_index, read_split_list
 from colorcli.photo.formats import FORMATS
+from colorcli.walk import walk
 
 T = TypeVar("T")
 
@@ -160,29 +157,6 @@ def select(items: Sequence[Item], split: str | None, path: Path) -> list[Item]:
     return chosen
 
 
-def decode_rgb(data: bytes) -> NDArray[np.uint8]:
-    """Decode a photo to 8-bit colour, its EXIF orientation applied.
-
-    Args:
-        data: an encoded photo of any format OpenCV reads (JPEG, PNG, WebP, AVIF, TIFF, …).
-
-    Returns:
-        sRGB, uint8, (H, W, 3). A gray photo has three equal channels.
-
-    Raises:
-        PhotoError: not a photo, or a broken one.
-    """
-    import cv2
-
-    try:
-        rgb = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
-    except cv2.error as error:
-        raise PhotoError(f"cannot be decoded: {error.err or 'unknown format'}") from error
-    if rgb is None:
-        raise PhotoError("cannot be decoded: broken, or of an unknown format")
-    return np.asarray(rgb, np.uint8)
-
-
 def spread(items: Sequence[T], limit: int | None) -> list[T]:
     """At most `limit` of `items`, evenly spread over them; all where `limit` is None."""
     if limit is None or limit >= len(items):
@@ -211,32 +185,12 @@ def hashed_fraction(key: str, seed: int) -> float:
 
 
 def photo_paths(root: Path) -> list[Path]:
-    """Photos below `root`, sorted by folder and name, by suffix; hidden ones are skipped.
+    """Photos below `root`, sorted by folder and name; see `walk`.
 
-    Links to folders are followed, but each folder is read once, as itself where it lies below
-    `root`: a loop ends, and no photo is listed twice, which would let it be in two splits.
+    No photo is listed twice, which would let it be in two splits, and what `colorize` made of one
+    (`x.color.jpg` beside `x.jpg`) is left out: predicted colours are no truth.
     """
-    found: list[Path] = []
-    seen: set[Path] = set()
-    starts = [root]
-    while starts:
-        links: list[Path] = []
-        for start in starts:
-            for folder, folders, names in os.walk(start):
-                real = Path(folder).resolve()
-                if real in seen:
-                    folders.clear()
-                    continue
-                seen.add(real)
-                folders[:] = sorted(name for name in folders if not name.startswith("."))
-                links += [Path(folder, name) for name in folders if Path(folder, name).is_symlink()]
-                found += [
-                    Path(folder, name)
-                    for name in names
-                    if not name.startswith(".") and PurePosixPath(name).suffix.lower() in FORMATS
-                ]
-        # Only after every real folder, so that those win over links to them.
-        starts = links
+    found = [entry.path for entry in walk(root) if not (entry.skip or entry.is_folder)]
     return sorted(found, key=lambda path: (path.parent.parts, path.name))
 
 

@@ -11,11 +11,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from colorcli.collection import Item, decode_rgb, spread
+from colorcli.collection import Item, spread
 from colorcli.errors import PhotoError
 from colorcli.evaluation import Predict, Report, evaluate
 from colorcli.lab import lab_to_rgb, rgb_to_lab
 from colorcli.metrics import own_chroma
+from colorcli.photo import read_rgb
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -223,7 +224,7 @@ def _readable(
     """The photos that can be read, decoded; key and reason of the others go into `failed`."""
     for item in items:
         try:
-            rgb = decode_rgb(item.read())
+            rgb = read_rgb(item.read())
         except PhotoError as error:
             failed.append((item.key, str(error)))
         else:

@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from colorcli.closeups import close_ups
-from colorcli.collection import Item, decode_rgb, hashed_fraction, photo_paths
+from colorcli.collection import Item, hashed_fraction, photo_paths
 from colorcli.errors import PhotoError, UsageError
 from colorcli.files import identity, write_whole
 from colorcli.lab import L_from_gray, gray_from_rgb, lab_to_rgb
 from colorcli.lists import SPLIT_LIST, read_split_list, split_list
 from colorcli.metrics import scikit_image
+from colorcli.photo import read_rgb
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -108,7 +109,7 @@ def _with_more(
     for item, folder in placed:
         try:
             data = item.read()
-            rgb = decode_rgb(data)
+            rgb = read_rgb(data)
             write_whole(folder / f"{item.stem}{item.suffix}", data, replace=replace)
             numbered = (folder / f"{item.stem}.{number}{_ending(item)}" for number in count(1))
             free = (path for path in numbered if path not in originals)
@@ -206,7 +207,7 @@ def gray_copies(
     for item, folder in _placed(items, out, by_split=False, others=others):
         path = folder / f"{item.stem}{_ending(item)}"
         try:
-            gray = gray_of(decode_rgb(item.read()))
+            gray = gray_of(read_rgb(item.read()))
             write_whole(path, _encoded(gray, path.suffix), replace=replace)
         except PhotoError as error:
             yield item, str(error)

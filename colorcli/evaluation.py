@@ -19,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from colorcli import metrics
-from colorcli.collection import Item, decode_rgb, spread
+from colorcli.collection import Item, spread
 from colorcli.errors import PhotoError
 from colorcli.lab import clamp_to_gamut, lab_to_rgb, rgb_to_lab
+from colorcli.photo import read_rgb
 from colorcli.processor import usable_cores
 from colorcli.scores import Scores, Tally, row_of
 
@@ -151,7 +152,7 @@ def mean_colour(items: Sequence[Item], limit: int = _MEAN_SAMPLE) -> tuple[float
     means = []
     for item in spread(items, limit):
         try:
-            means.append(rgb_to_lab(decode_rgb(item.read()))[..., 1:].mean((0, 1), np.float64))
+            means.append(rgb_to_lab(read_rgb(item.read()))[..., 1:].mean((0, 1), np.float64))
         except PhotoError:
             continue
     a, b = np.mean(means, axis=0) if means else (0.0, 0.0)
@@ -189,7 +190,7 @@ class _Photo:
     @classmethod
     def read(cls, item: Item, crop: int | None) -> _Photo:
         try:
-            rgb = decode_rgb(item.read())
+            rgb = read_rgb(item.read())
         except PhotoError as error:
             raise PhotoError(f"{item.key}: {error}", tip=error.tip) from error
         return cls(rgb if crop is None else centre_crop(rgb, crop))

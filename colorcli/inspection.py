@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from colorcli.collection import Item, decode_rgb
+from colorcli.collection import Item
 from colorcli.errors import PhotoError
 from colorcli.lab import rgb_to_lab
 from colorcli.metrics import mean_chroma, own_chroma
+from colorcli.photo import read_rgb
 from colorcli.processor import usable_cores
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -175,22 +176,10 @@ def alike(hashes: Iterable[tuple[str, int]], distance: int) -> list[list[str]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def truncated(data: bytes) -> bool:
-    """Whether a JPEG or PNG lacks its end; OpenCV decodes such files, their lower part gray."""
-    if data[:2] == b"\xff\xd8":
-        # The last scan, since the preview inside the metadata has an end of its own.
-        return data.find(b"\xff\xd9", data.rfind(b"\xff\xda")) < 0
-    if data[:4] == b"\x89PNG":
-        return b"IEND" not in data
-    return False
-
-
 def _look_at(item: Item) -> _Look:
     try:
         data = item.read()
-        if truncated(data):
-            return _Look(fault="ends before its end: truncated")
-        rgb = decode_rgb(data)
+        rgb = read_rgb(data)
     except PhotoError as error:
         return _Look(fault=str(error))
     height, width = rgb.shape[:2]

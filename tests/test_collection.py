@@ -11,14 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from colorcli.collection import (
-    Item,
-    Location,
-    decode_rgb,
-    hashed_split,
-    open_collection,
-    spread,
-)
+from colorcli.collection import Item, Location, hashed_split, open_collection, spread
 from colorcli.errors import PhotoError, UsageError
 
 
@@ -251,6 +244,13 @@ def test_no_link_makes_a_loop_or_lists_a_photo_twice(tmp_path: Path) -> None:
     assert [item.key for item in open_collection(root)] == ["hills/b.jpg", "sea/a.jpg"]
 
 
+def test_what_colorize_made_of_a_photo_is_no_photo_to_learn_from(tmp_path: Path) -> None:
+    for name in ("a.jpg", "a.color.jpg", "alone.color.jpg", "sea/b.png", "sea.color/b.png"):
+        write(tmp_path / name, b"x")
+    keys = [item.key for item in open_collection(tmp_path)]
+    assert keys == ["a.jpg", "alone.color.jpg", "sea/b.png"]
+
+
 def test_a_shard_cut_short_after_opening(shards: Path) -> None:
     items = open_collection(shards / "a.tar")
     (shards / "a.tar").write_bytes((shards / "a.tar").read_bytes()[:1000])
@@ -259,29 +259,6 @@ def test_a_shard_cut_short_after_opening(shards: Path) -> None:
     (shards / "a.tar").unlink()
     with pytest.raises(PhotoError, match="cannot read one_0"):
         items[0].read()
-
-
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".bmp", ".avif"])
-def test_decoding_gives_rgb(suffix: str) -> None:
-    red = np.full((8, 10, 3), (20, 30, 220), np.uint8)
-    rgb = decode_rgb(bytes(cv2.imencode(suffix, red)[1]))
-    assert rgb.dtype == np.uint8
-    assert rgb.shape == (8, 10, 3)
-    assert np.abs(rgb.astype(int) - (220, 30, 20)).max() < 12
-
-
-def test_gray_and_16_bit_photos_decode_to_8_bit_rgb() -> None:
-    ramp = np.linspace(0, 65535, 50).astype(np.uint16).reshape(5, 10)
-    rgb = decode_rgb(bytes(cv2.imencode(".png", ramp)[1]))
-    assert rgb.shape == (5, 10, 3)
-    assert rgb.dtype == np.uint8
-    assert np.ptp(rgb, axis=2).max() == 0
-
-
-@pytest.mark.parametrize("data", [b"", b"text", photo()[:40]])
-def test_what_is_no_photo_is_a_photo_error(data: bytes) -> None:
-    with pytest.raises(PhotoError, match="cannot be decoded"):
-        decode_rgb(data)
 
 
 def test_spread_is_even_and_keeps_order() -> None:

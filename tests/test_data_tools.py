@@ -14,12 +14,13 @@ import pytest
 
 from colorcli.cli.ending import run_command_line
 from colorcli.closeups import close_ups, find_faces
-from colorcli.collection import Item, Location, decode_rgb, open_collection
+from colorcli.collection import Item, Location, open_collection
 from colorcli.curation import gray_of, random_transform
 from colorcli.dealing import draw_split, shares_of
 from colorcli.errors import UsageError
-from colorcli.inspection import alike, inspect, perceptual_hash, truncated
+from colorcli.inspection import alike, inspect, perceptual_hash
 from colorcli.lab import rgb_to_lab
+from colorcli.photo import read_rgb
 
 skimage_data = pytest.importorskip("skimage.data")
 
@@ -565,7 +566,7 @@ def test_the_perceptual_hash_survives_what_files_go_through(
 
     original = perceptual_hash(astronaut)
     small = cv2.resize(astronaut, (90, 90), interpolation=cv2.INTER_AREA)
-    jpeg = decode_rgb(cv2.imencode(".jpg", astronaut[..., ::-1], [1, 40])[1].tobytes())
+    jpeg = read_rgb(cv2.imencode(".jpg", astronaut[..., ::-1], [1, 40])[1].tobytes())
     assert bits(original, perceptual_hash(small)) <= 3
     assert bits(original, perceptual_hash(jpeg)) <= 3
     assert bits(original, perceptual_hash(coffee)) > 12
@@ -586,20 +587,3 @@ def test_alike_joins_chains_and_refuses_what_it_cannot_find() -> None:
     assert alike([("a", 0), ("b", 0b11), ("c", 0b1111)], 2) == [["a", "b", "c"]]
     with pytest.raises(ValueError, match="distance 4"):
         alike([], 4)
-
-
-@pytest.mark.parametrize("suffix", [".jpg", ".png"])
-def test_truncation_is_seen(suffix: str, astronaut: np.ndarray) -> None:
-    whole = cv2.imencode(suffix, astronaut)[1].tobytes()
-    assert not truncated(whole)
-    assert not truncated(whole + b"\0" * 20)
-    assert truncated(whole[:-40])
-    assert truncated(whole[: len(whole) // 2])
-
-
-def test_a_preview_inside_a_jpeg_is_not_its_end(astronaut: np.ndarray) -> None:
-    whole = cv2.imencode(".jpg", astronaut)[1].tobytes()
-    preview = cv2.imencode(".jpg", astronaut[::20, ::20])[1].tobytes()
-    block = b"\xff\xe1" + (len(preview) + 2).to_bytes(2, "big") + preview
-    assert not truncated(whole[:2] + block + whole[2:])
-    assert truncated(whole[:2] + block + whole[2 : len(whole) // 2])

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from colorcli.batch.looks import is_folder, why_unreadable
 from colorcli.batch.refusals import fold
-from colorcli.batch.walk import walk
 from colorcli.errors import UsageError
+from colorcli.looks import is_folder, why_unreadable
 from colorcli.photo import FORMATS
+from colorcli.walk import walk
 
 
 @dataclass(frozen=True, slots=True)

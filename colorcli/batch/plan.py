@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from colorcli.batch.inputs import Found, find, found_alone, places_of
-from colorcli.batch.looks import is_folder, is_too_long
 from colorcli.batch.names import default_root, format_named, name_beside, name_for
 from colorcli.batch.refusals import (
     collisions,
@@ -27,10 +26,11 @@ from colorcli.batch.refusals import (
     refuse_replacing_inputs,
     writes_over,
 )
-from colorcli.batch.walk import EARLIER_OUTPUT, is_own_output, original_of, stem_of
 from colorcli.errors import UsageError
 from colorcli.files import is_stream
+from colorcli.looks import is_folder, is_too_long
 from colorcli.photo import FORMATS, coloured_suffix, suffix_of
+from colorcli.walk import EARLIER_OUTPUT, is_own_output, original_of, stem_of
 
 STREAM = Path("-")
 """Standard input as a source, standard output as a target."""

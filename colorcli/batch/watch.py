@@ -6,11 +6,11 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from colorcli.batch.looks import is_folder
 from colorcli.batch.plan import Job, make_plan
-from colorcli.batch.walk import walk
 from colorcli.errors import UsageError
 from colorcli.files import is_stream
+from colorcli.looks import is_folder
+from colorcli.walk import walk
 
 _Signature = tuple[int, int]  # size, time of the last change
 

@@ -157,8 +157,8 @@ def colorize(
     if watch and dry_run:
         raise UsageError("--watch and --dry-run contradict each other", tip="give one")
     from colorcli.batch.engine import PHOTOS_A_CORE, Engine, EngineSettings
-    from colorcli.batch.looks import is_folder
     from colorcli.cli.options import amount_of, size_of, threads_of
+    from colorcli.looks import is_folder
 
     network_size = size_of(size)
     engine = Engine(EngineSettings(model, device, threads_of(threads), precision))

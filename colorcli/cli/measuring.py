@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from colorcli.batch.looks import is_folder, is_too_long
 from colorcli.cli import messages
 from colorcli.errors import UsageError
 from colorcli.files import is_stream, try_folder, unwritable
+from colorcli.looks import is_folder, is_too_long
 
 if TYPE_CHECKING:
     from colorcli.collection import Item

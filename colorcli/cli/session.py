@@ -16,7 +16,6 @@ from pathlib import Path
 from types import FrameType
 
 from colorcli.batch.engine import Engine
-from colorcli.batch.looks import NO_SUCH_FILE, is_folder, is_too_long
 from colorcli.batch.names import format_named
 from colorcli.batch.outcome import Report
 from colorcli.batch.plan import STREAM, Job, make_plan, refuse_both
@@ -27,6 +26,7 @@ from colorcli.cli import COMMANDS, messages
 from colorcli.cli.talk import Talk
 from colorcli.errors import PhotoError, UsageError
 from colorcli.files import is_stream, write_whole
+from colorcli.looks import NO_SUCH_FILE, is_folder, is_too_long
 
 # A photo is taken when two looks, this many seconds apart, find it unchanged.
 _LOOK_EVERY = 1.0

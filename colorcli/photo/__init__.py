@@ -3,7 +3,7 @@
 from colorcli.photo.encode import encode_photo
 from colorcli.photo.formats import FORMATS, coloured_suffix, format_of, suffix_of
 from colorcli.photo.image import Metadata, Photo
-from colorcli.photo.read import Limits, read_photo
+from colorcli.photo.read import Limits, read_photo, read_rgb
 from colorcli.photo.render import AbRows, render
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "encode_photo",
     "format_of",
     "read_photo",
+    "read_rgb",
     "render",
     "suffix_of",
 ]

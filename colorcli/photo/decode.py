@@ -7,7 +7,7 @@ import re
 import cv2
 import numpy as np
 
-from colorcli import lab
+from colorcli import lab, srgb
 from colorcli.photo import icc, managed
 from colorcli.photo.header import Header, MalformedError
 from colorcli.photo.image import STRIP, Array
@@ -96,6 +96,43 @@ def gray_of(pixels: Array, data: bytes, header: Header) -> Array:
             gray[start : start + STRIP] = lab.gray_from_rgb(pixels[start : start + STRIP])
         return gray
     return how.gray(pixels)
+
+
+def rgb_of(pixels: Array, data: bytes, header: Header) -> Array:
+    """The 8-bit sRGB of a file's pixels, through its profile.
+
+    Args:
+        pixels: uint8 or uint16, (H, W) gray or (H, W, 3) RGB.
+        data: the whole file, for ink is decoded again.
+        header: of the file, as for `gray_of`.
+
+    Returns:
+        uint8 (H, W, 3). A profile other than sRGB's is applied to colours by Pillow (extra
+        `profiles`, which `train` and `evaluate` bring); without it they are taken as sRGB.
+    """
+    profile = header.metadata.icc
+    if pixels.ndim == 3 and profile is not None:
+        if not _means_srgb(profile, header):
+            pixels = _managed(pixels, data, header, profile)
+    elif pixels.ndim == 3 and header.gamma is not None:
+        whole = np.iinfo(pixels.dtype).max
+        light = np.linspace(0.0, 1.0, whole + 1) ** header.gamma
+        pixels = np.rint(srgb.encode(light) * whole).astype(pixels.dtype)[pixels]
+    elif pixels.ndim == 2:
+        pixels = gray_of(pixels, data, header)
+    if pixels.dtype == np.uint16:
+        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=-1)
+
+
+def _means_srgb(profile: bytes, header: Header) -> bool:
+    """Whether a profile of colours is sRGB's own, or too damaged to use."""
+    try:
+        how = icc.response(profile)
+    except MalformedError:
+        header.warnings.append("the ICC profile is damaged: dropped, and taken as sRGB")
+        return True
+    return how is not None and not header.cmyk and how.is_srgb()
 
 
 def _by_opencv(data: bytes, header: Header) -> Array:

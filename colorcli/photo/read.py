@@ -14,7 +14,7 @@ import numpy as np
 
 from colorcli.errors import PhotoError
 from colorcli.photo import avif, bmp, exif, jp2, jpeg, png, pnm, tiff, webp, xmp
-from colorcli.photo.decode import decode, gray_of
+from colorcli.photo.decode import decode, gray_of, rgb_of
 from colorcli.photo.header import Header, MalformedError
 from colorcli.photo.image import Array, Photo
 
@@ -84,32 +84,76 @@ def read_photo(
         PhotoError: it cannot be read, is no photo, is damaged, or is over a limit.
     """
     label = name or (str(source) if isinstance(source, Path) else "the photo")
-    data = _bytes_of(source, limits, label)
+    opened = _open(_bytes_of(source, limits, label), limits, f"{label}: ", gray_of)
+    return Photo(
+        opened.image,
+        opened.depth,
+        opened.alpha,
+        opened.family,
+        opened.header.metadata,
+        tuple(opened.header.warnings),
+    )
+
+
+def read_rgb(data: bytes, *, limits: Limits = Limits()) -> Array:
+    """Read a photo's colours, upright, through its profile: what `read_photo` takes L of.
+
+    Args:
+        data: an encoded photo.
+        limits: what is refused, before it is decoded.
+
+    Returns:
+        sRGB, uint8 (H, W, 3). A gray photo has three equal channels; alpha is left out.
+
+    Raises:
+        PhotoError: it is no photo, is damaged, or is over a limit. The message names no file.
+    """
+    return _open(data, limits, "", rgb_of).image
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A decoded file: an image upright, gray or in colour, and what was learned on the way."""
+
+    family: str
+    header: Header
+    depth: int
+    image: Array
+    alpha: Array | None
+
+
+def _open(
+    data: bytes, limits: Limits, prefix: str, finish: Callable[[Array, bytes, Header], Array]
+) -> _Opened:
+    """Decode what is within the limits, `finish` its pixels, and set them upright.
+
+    Raises:
+        PhotoError: as `read_photo`; the message begins with `prefix`.
+    """
     family = family_of(data)
     if family is None:
-        raise PhotoError(f"{label}: not a photo of any format that is read", tip=_KNOWN)
+        raise PhotoError(f"{prefix}not a photo of any format that is read", tip=_KNOWN)
     header: Header | None = None
     try:
         header = _READERS[family](data)
-        _check_pixels(header, limits, label)
+        _check_pixels(header, limits, prefix)
         _drop_garbage(header)
         orientation = _turn(header)
         pixels, alpha = decode(data, header)
-        gray = gray_of(pixels, data, header)
+        image = finish(pixels, data, header)
     except (MalformedError, struct.error, IndexError, OverflowError) as error:
         said = str(error) if isinstance(error, MalformedError) else "its header is damaged"
         tip = error.tip if isinstance(error, MalformedError) else None
-        raise PhotoError(f"{label}: {family} file cannot be read: {said}", tip=tip) from None
+        raise PhotoError(f"{prefix}{family} file cannot be read: {said}", tip=tip) from None
     except MemoryError:
         what = f"{header.width} × {header.height} pixels do" if header else "it does"
-        raise PhotoError(f"{label}: {what} not fit into memory") from None
-    return Photo(
-        upright(gray, orientation),
-        8 * pixels.dtype.itemsize,
-        None if alpha is None else upright(alpha, orientation),
+        raise PhotoError(f"{prefix}{what} not fit into memory") from None
+    return _Opened(
         family,
-        header.metadata,
-        tuple(header.warnings),
+        header,
+        8 * pixels.dtype.itemsize,
+        upright(image, orientation),
+        None if alpha is None else upright(alpha, orientation),
     )
 
 
@@ -141,14 +185,14 @@ def upright(image: Array, orientation: int) -> Array:
     """Apply an EXIF orientation.
 
     Args:
-        image: (H, W).
+        image: (H, W) or (H, W, C).
         orientation: 1 to 8: where row 0 and column 0 of the stored pixels belong.
 
     Returns:
-        (H, W), or (W, H) from 5 on; contiguous.
+        (H, W), or (W, H) from 5 on, with the same channels; contiguous.
     """
     if orientation >= 5:
-        image = image.T
+        image = image.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
         image = image[::-1]
     if orientation in (2, 3, 6, 7):
@@ -211,9 +255,9 @@ def _turn(header: Header) -> int:
     return orientation
 
 
-def _check_pixels(header: Header, limits: Limits, label: str) -> None:
+def _check_pixels(header: Header, limits: Limits, prefix: str) -> None:
     pixels = header.width * header.height
-    said = f"{label}: {header.width} × {header.height} pixels"
+    said = f"{prefix}{header.width} × {header.height} pixels"
     if pixels > limits.pixels:
         raise PhotoError(
             f"{said} are over the limit of {limits.pixels:,}",

@@ -10,11 +10,12 @@ from typing import Any
 import cv2
 from numpy.typing import NDArray
 
-from colorcli.collection import Item, decode_rgb, hashed_fraction
+from colorcli.collection import Item, hashed_fraction
 from colorcli.comparison import GRAY, pictures_of
 from colorcli.errors import PhotoError
 from colorcli.evaluation import Predict
 from colorcli.inline import encode_jpeg
+from colorcli.photo import read_rgb
 
 SIDE = 224
 """Pixels, of every picture: Kaushik et al., IV.B."""
@@ -70,7 +71,7 @@ def make_pictures(
         if made == photos:
             return
         try:
-            rgb = decode_rgb(item.read())
+            rgb = read_rgb(item.read())
         except PhotoError as error:
             failed.append((item.key, str(error)))
             continue

@@ -24,12 +24,13 @@ from onnx import TensorProto, numpy_helper
 from onnxruntime import quantization as ort_quantization
 
 from colorcli import metrics
-from colorcli.collection import Item, decode_rgb, spread
+from colorcli.collection import Item, spread
 from colorcli.colorizer import Colorizer, FloatL
 from colorcli.errors import PhotoError, UsageError
 from colorcli.files import write_whole
 from colorcli.lab import clamp_to_gamut, lab_to_rgb, rgb_to_lab
 from colorcli.model import Model
+from colorcli.photo import read_rgb
 from colorcli.precision import PrecisionSpec
 from colorcli.spec import ModelSpec
 from colorcli.training.graphs import save
@@ -174,7 +175,7 @@ def _lightnesses(items: Sequence[Item], spec: ModelSpec) -> Iterator[NDArray[np.
     """L of photos, enlarged to the model's default size where they are smaller."""
     for item in items:
         try:
-            rgb = decode_rgb(item.read())
+            rgb = read_rgb(item.read())
         except PhotoError:
             continue
         L = np.ascontiguousarray(rgb_to_lab(rgb)[..., 0])
@@ -244,7 +245,7 @@ def _cost(whole: Model, small: Model, items: Sequence[Item]) -> tuple[float, flo
     losses, changes = [], []
     for item in items:
         try:
-            rgb = decode_rgb(item.read())
+            rgb = read_rgb(item.read())
         except PhotoError:
             continue
         L = np.ascontiguousarray(rgb_to_lab(rgb)[..., 0])

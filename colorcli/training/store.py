@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from colorcli.collection import Item, decode_rgb
+from colorcli.collection import Item
 from colorcli.errors import PhotoError, UsageError
 from colorcli.lab import rgb_to_lab
+from colorcli.photo import read_rgb
 
 MIN_SIDE = 16
 
@@ -88,7 +89,7 @@ class PhotoStore:
 
         def load(item: Item) -> np.ndarray | str:
             try:
-                lab = encode_lab(decode_rgb(item.read()), short_side)
+                lab = encode_lab(read_rgb(item.read()), short_side)
             except PhotoError as error:
                 return str(error)
             finally:

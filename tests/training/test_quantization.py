@@ -13,12 +13,13 @@ import pytest
 
 from colorcli.__main__ import main
 from colorcli.bench.conversions import synthetic_gray
-from colorcli.collection import decode_rgb, open_collection
+from colorcli.collection import open_collection
 from colorcli.colorizer import Colorizer
 from colorcli.evaluation import evaluate
 from colorcli.lab import clamp_to_gamut, rgb_to_lab
 from colorcli.metrics import ciede2000
 from colorcli.model import Model
+from colorcli.photo import read_rgb
 from colorcli.spec import ModelSpec
 
 
@@ -59,7 +60,7 @@ def test_its_cost_is_written_beside_it(quantized: Path) -> None:
     assert int8.psnr_loss == pytest.approx(scores["fp32"].psnr - scores["int8"].psnr, abs=1e-3)
     changes = []
     for item in items:
-        L = np.ascontiguousarray(rgb_to_lab(decode_rgb(item.read()))[..., 0])
+        L = np.ascontiguousarray(rgb_to_lab(read_rgb(item.read()))[..., 0])
         made = [clamp_to_gamut(L, predict(L)) for predict in predictors.values()]
         changes.append(ciede2000(*(np.dstack([L, ab]) for ab in made)))
     assert int8.colour_change > 0

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from colorcli.batch.looks import is_folder, leads_somewhere, why_unreadable
+from colorcli.looks import is_folder, leads_somewhere, why_unreadable
 from colorcli.photo import FORMATS
 
 EARLIER_OUTPUT = "an earlier output"
