@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from colorcli.extras import scikit_image
 from colorcli.lab import rgb_to_lab
-from colorcli.metrics import scikit_image
 
 Array: TypeAlias = npt.NDArray[Any]
 

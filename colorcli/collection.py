@@ -152,7 +152,7 @@ def select(items: Sequence[Item], split: str | None, path: Path) -> list[Item]:
         there = ", ".join(sorted({item.split for item in items}))
         raise UsageError(
             f"{path}: no photo has split {split!r}",
-            tip=f"it has {there}; `all` takes every photo",
+            tip=f"it has {there}; --split all takes every photo",
         )
     return chosen
 

@@ -17,10 +17,10 @@ import numpy.typing as npt
 from colorcli.closeups import close_ups
 from colorcli.collection import Item, hashed_fraction, photo_paths
 from colorcli.errors import PhotoError, UsageError
+from colorcli.extras import scikit_image
 from colorcli.files import identity, write_whole
 from colorcli.lab import L_from_gray, gray_from_rgb, lab_to_rgb
 from colorcli.lists import SPLIT_LIST, read_split_list, split_list
-from colorcli.metrics import scikit_image
 from colorcli.photo import read_rgb
 
 Array: TypeAlias = npt.NDArray[Any]

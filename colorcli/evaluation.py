@@ -21,6 +21,7 @@ import numpy.typing as npt
 from colorcli import metrics
 from colorcli.collection import Item, spread
 from colorcli.errors import PhotoError
+from colorcli.extras import scikit_image
 from colorcli.lab import clamp_to_gamut, lab_to_rgb, rgb_to_lab
 from colorcli.photo import read_rgb
 from colorcli.processor import usable_cores
@@ -95,7 +96,7 @@ def evaluate(
         PhotoError: not one photo could be read.
     """
     for module in ("metrics", "color"):
-        metrics.scikit_image(module)
+        scikit_image(module)
     if mean_ab is None:
         mean_ab = mean_colour(items)
     constant = np.asarray(mean_ab, np.float32)

@@ -6,14 +6,12 @@ constant memory. scikit-image, where used, is imported on the call: it is the ex
 
 from __future__ import annotations
 
-import importlib
-from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from colorcli.errors import UsageError
+from colorcli.extras import scikit_image
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -30,24 +28,6 @@ _DUST = 1e-3
 _REACH = 120
 _SIDE = 2 * _REACH // GRID + 1
 _BINS = _SIDE**2
-
-
-def scikit_image(module: str) -> ModuleType:
-    """A module of scikit-image, which is an extra. Call it before work that will need it.
-
-    Args:
-        module: "metrics", "color", …
-
-    Raises:
-        UsageError: scikit-image is not installed.
-    """
-    try:
-        return importlib.import_module(f"skimage.{module}")
-    except ImportError as error:
-        raise UsageError(
-            f"this needs scikit-image, which cannot be imported: {error}",
-            tip="pip install 'colorize-cli[evaluate]'",
-        ) from error
 
 
 def psnr(rgb_true: Array, rgb_pred: Array) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 
 from colorcli import cache
 from colorcli.errors import DeviceError, ModelError, UsageError
+from colorcli.extras import pip_install
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
@@ -20,7 +21,9 @@ CUDA = "CUDAExecutionProvider"
 _DRIVER = "nvcuda.dll" if platform.system() == "Windows" else "libcuda.so.1"
 
 _SILENT = 4
-_CUDA_TIP = "pip install 'colorize-cli[cuda]', and an NVIDIA driver for CUDA 13"
+_DRIVER_TIP = f"install NVIDIA's driver for CUDA 13, then: {pip_install('cuda')}"
+_BUILD_TIP = "pip uninstall onnxruntime; pip install --force-reinstall onnxruntime-gpu"
+_CUDA_TIP = f"{pip_install('cuda')}, and an NVIDIA driver for CUDA 13"
 
 
 @dataclass(frozen=True)
@@ -167,11 +170,12 @@ def choose_execution(device: str, *, threads: int | None = None) -> Execution:
     if device == "cpu":
         return Execution(None, True, threads, cpu_name())
     index = int(named[1] or 0)
-    reason = _why_no_cuda(index)
-    if reason is None:
+    obstacle = _why_no_cuda(index)
+    if obstacle is None:
         return Execution(index, device != "auto", threads, _cuda_name(index))
+    reason, tip = obstacle
     if device != "auto":
-        raise DeviceError(f"--device {device} cannot be used: {reason}", tip=_CUDA_TIP)
+        raise DeviceError(f"--device {device} cannot be used: {reason}", tip=tip)
     return Execution(None, False, threads, cpu_name(), fallback_reason=reason)
 
 
@@ -186,22 +190,25 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def _why_no_cuda(index: int) -> str | None:
-    """Why CUDA device `index` cannot be used, or None."""
+def _why_no_cuda(index: int) -> tuple[str, str] | None:
+    """Why CUDA device `index` cannot be used, and what mends it; or None."""
     # Asking the driver takes a millisecond; letting onnxruntime find out takes far longer.
     count = ctypes.c_int(0)
     try:
         driver = ctypes.CDLL(_DRIVER)
     except OSError:
-        return "no NVIDIA driver is installed"
+        return "no NVIDIA driver is installed", _DRIVER_TIP
     if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
-        return "the NVIDIA driver finds no device"
+        return "the NVIDIA driver finds no device", "nvidia-smi tells what it finds"
+    if not count.value:
+        return "the NVIDIA driver finds no device", "nvidia-smi tells what it finds"
     if index >= count.value:
-        return f"there are {count.value} CUDA devices, numbered from 0"
+        known = ", ".join(f"cuda:{number}" for number in range(count.value))
+        return f"there is no device {index}", f"there is {known}"
     import onnxruntime as ort
 
     if CUDA not in ort.get_available_providers():
-        return "this onnxruntime is built without CUDA"
+        return "this onnxruntime is built without CUDA", _BUILD_TIP
     if hasattr(ort, "preload_dlls"):
         # It prints on standard output what it does not find, where a photo may be on its way. Its
         # logger does so on standard error, whatever the options of sessions say.

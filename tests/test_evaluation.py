@@ -204,13 +204,13 @@ def test_the_command_says_what_it_needs(
 ) -> None:
     def missing(module: str) -> None:
         raise UsageError(
-            "scikit-image is not installed", tip="pip install 'colorize-cli[evaluate]'"
+            "scikit-image is not installed", tip="pip install 'colorize-photos[evaluate]'"
         )
 
-    monkeypatch.setattr("colorcli.metrics.scikit_image", missing)
+    monkeypatch.setattr("colorcli.extras.scikit_image", missing)
     status, out, err = command(capsys, model_folder, photos)
     assert (status, out) == (2, "")
-    assert "colorize-cli[evaluate]" in err
+    assert "colorize-photos[evaluate]" in err
 
 
 @pytest.mark.parametrize("name", [GRAY, CONSTANT, "true"])

@@ -7,6 +7,7 @@ import pytest
 
 from colorcli import metrics
 from colorcli.errors import UsageError
+from colorcli.extras import scikit_image
 from colorcli.lab import lab_to_rgb, rgb_to_lab
 from colorcli.metrics import ErrorHistogram
 
@@ -38,7 +39,7 @@ def test_psnr_of_equal_photos_is_infinite(rgb: np.ndarray) -> None:
 
 
 def test_psnr_is_that_of_scikit_image(rgb: np.ndarray, lab: np.ndarray) -> None:
-    theirs = metrics.scikit_image("metrics").peak_signal_noise_ratio(rgb, gray_of(lab))
+    theirs = scikit_image("metrics").peak_signal_noise_ratio(rgb, gray_of(lab))
     assert metrics.psnr(rgb, gray_of(lab)) == pytest.approx(theirs, abs=1e-4)
 
 
@@ -70,7 +71,7 @@ def test_ciede2000_of_published_pairs() -> None:
 
 def test_ciede2000_in_float32_is_that_in_float64(lab: np.ndarray) -> None:
     gray = lab * np.array([1, 0, 0], np.float32)
-    exact = metrics.scikit_image("color").deltaE_ciede2000(lab.astype(float), gray.astype(float))
+    exact = scikit_image("color").deltaE_ciede2000(lab.astype(float), gray.astype(float))
     assert metrics.ciede2000(lab, gray) == pytest.approx(exact.mean(), abs=1e-4)
 
 
@@ -210,5 +211,5 @@ def test_an_empty_histogram_knows_nothing() -> None:
 def test_without_scikit_image_there_is_a_tip(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "skimage.metrics", None)
     with pytest.raises(UsageError, match="scikit-image") as caught:
-        metrics.scikit_image("metrics")
-    assert caught.value.tip == "pip install 'colorize-cli[evaluate]'"
+        scikit_image("metrics")
+    assert caught.value.tip == "pip install 'colorize-photos[evaluate]'"

@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
 
+from colorcli.extras import DISTRIBUTION
 from colorcli.model import Model
 from colorcli.processor import notable_flags, usable_cores
 from colorcli.providers import CPU, cpu_name
 
-_PACKAGES = ("colorize-cli", "onnxruntime-gpu", "onnxruntime", "opencv-python", "numpy")
+_PACKAGES = (DISTRIBUTION, "onnxruntime-gpu", "onnxruntime", "opencv-python", "numpy")
 
 
 @dataclass(frozen=True)

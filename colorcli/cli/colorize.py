@@ -29,6 +29,7 @@ def colorize(
         str | None,
         typer.Option(
             "--output",
+            "--out",
             "-o",
             metavar="FILE|FOLDER|-",
             help="Where to write; the default is photo.color.jpg beside photo.jpg, "

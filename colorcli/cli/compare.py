@@ -22,7 +22,7 @@ _SHEET, _PAGE = "sheet.png", "index.html"
 def compare(
     models_and_photos: ModelsAndPhotos,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for sheet.png and index.html.")
+        Path, typer.Option("--output", "--out", "-o", help="Folder for sheet.png and index.html.")
     ] = Path("comparison"),
     split: Annotated[
         str | None,

@@ -35,7 +35,9 @@ def split(
     seed: _Seed = 0,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="The list.", show_default="split.csv in PHOTOS"),
+        typer.Option(
+            "--output", "--out", "-o", help="The list.", show_default="split.csv in PHOTOS"
+        ),
     ] = None,
     force: _Force = False,
 ) -> None:
@@ -61,7 +63,7 @@ def split(
 @data.command()
 def augment(
     photos: _Photos,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")],
+    out: Annotated[Path, typer.Option("--output", "--out", "-o", help="Folder to write to.")],
     factor: Annotated[int, typer.Option(min=1, help="Pictures for each train photo.")] = 10,
     seed: _Seed = 0,
     force: _Force = False,
@@ -80,7 +82,7 @@ def augment(
 @data.command()
 def faces(
     photos: _Photos,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")],
+    out: Annotated[Path, typer.Option("--output", "--out", "-o", help="Folder to write to.")],
     force: _Force = False,
 ) -> None:
     """Write each photo, and close-ups of the faces of train photos beside them.
@@ -98,9 +100,9 @@ def faces(
 @data.command()
 def gray(
     photos: _Photos,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")] = Path(
-        "black_white"
-    ),
+    out: Annotated[
+        Path, typer.Option("--output", "--out", "-o", help="Folder to write to.")
+    ] = Path("black_white"),
     split: Annotated[str, typer.Option(help="train, val, …, or all.")] = "all",
     force: _Force = False,
 ) -> None:

@@ -11,10 +11,11 @@ import typer
 
 from colorcli.cli import messages
 from colorcli.errors import ColorizeError
+from colorcli.extras import DISTRIBUTION
 from colorcli.processor import notable_flags, usable_cores
 from colorcli.spec import DEFAULT_MODEL
 
-_PACKAGES = ("colorize-cli", "onnxruntime-gpu", "onnxruntime", "opencv-python", "numpy", "typer")
+_PACKAGES = (DISTRIBUTION, "onnxruntime-gpu", "onnxruntime", "opencv-python", "numpy", "typer")
 
 
 def doctor(
@@ -68,7 +69,8 @@ def _examine(model: str, device: str, precision: str) -> dict[str, Any]:
         findings.update(problem=str(error), tip=error.tip)
     except ImportError as error:
         findings.update(
-            problem=f"a library cannot be loaded: {error}", tip="reinstall colorize-cli"
+            problem=f"a library cannot be loaded: {error}",
+            tip="install colorize anew, as its README says",
         )
     if {"onnxruntime", "onnxruntime-gpu"} <= findings["versions"].keys():
         findings.update(

@@ -11,6 +11,7 @@ from typing import Any
 
 from colorcli.cli import messages
 from colorcli.errors import ColorizeError
+from colorcli.extras import pip_install
 
 INTERRUPTED = 130
 
@@ -74,7 +75,7 @@ def _end_with(error: Exception, arguments: Sequence[str] | None) -> int:
     if extra := _EXTRAS.get(missing.partition(".")[0]):
         messages.error(
             f"this command needs {missing}, which is not installed",
-            f"pip install 'colorize-cli[{extra}]'",
+            pip_install(extra),
         )
         return 2
     library = re.match(r"(\S+): cannot open shared object file", str(error))

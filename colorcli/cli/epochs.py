@@ -19,7 +19,7 @@ def epochs(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="PNG to write.", show_default="RUN/epochs.png, replaced"
+            "--output", "--out", "-o", help="PNG to write.", show_default="RUN/epochs.png, replaced"
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace --output.")] = False,

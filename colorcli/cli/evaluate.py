@@ -43,15 +43,15 @@ def evaluate(
     """Measure a model beside two baselines: gray, and the constant mean colour.
 
     The constant is the mean colour of the train split, or of the photos measured where there is
-    none. Needs scikit-image: pip install 'colorize-cli[evaluate]'.
+    none. Needs the extra `evaluate` (scikit-image).
     """
-    from colorcli import metrics
     from colorcli.cli import measuring
     from colorcli.collection import open_collection, select, spread
     from colorcli.evaluation import evaluate as measure
     from colorcli.evaluation import mean_colour
+    from colorcli.extras import scikit_image
 
-    metrics.scikit_image("metrics")
+    scikit_image("metrics")
     measuring.refuse_unwritable([sheet] if sheet else [], force=force)
     everything = open_collection(photos)
     items = spread(select(everything, split, photos), limit)

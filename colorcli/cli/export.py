@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from colorcli.cli import messages
 from colorcli.errors import UsageError
 
 _OF_A_FOLDER = {
@@ -23,7 +23,8 @@ def export(
     ctx: typer.Context,
     run: Annotated[Path, typer.Argument(help="Folder of a run of `colorize train`.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Model folder, or file with --single-file.")
+        Path,
+        typer.Option("--output", "--out", "-o", help="Model folder, or file with --single-file."),
     ],
     name: Annotated[str, typer.Option(help="Name of the model; the folder's by default.")] = "",
     version: Annotated[str, typer.Option(help="Version of the weights.")] = "1",
@@ -83,7 +84,7 @@ def export(
         refuse_unwritable([output], force=force)
         mixed = None if blend is None else Blend(Run(blend), share)
         difference = export_single(Run(run), output, card, blend=mixed, force=force)
-        print(f"against PyTorch: |Δab| ≤ {difference:.2g}", file=sys.stderr)
+        messages.say(f"against PyTorch: |Δab| ≤ {difference:.2g}")
         print(output)
         return
     if (output / "model.json").exists() and not force:
@@ -91,11 +92,10 @@ def export(
     mixed = None if blend is None else Blend(Run(blend), share)
     done = export_run(Run(run), output, card, reduce=reduce, blend=mixed)
     ranks = ", ".join(f"{layer} to rank {rank}" for layer, rank in done.ranks.items())
-    print(f"against PyTorch: |Δab| ≤ {done.difference:.2g}", file=sys.stderr)
-    print(
+    messages.say(f"against PyTorch: |Δab| ≤ {done.difference:.2g}")
+    messages.say(
         f"PSNR on validation views: {done.psnr_full:.3f} dB in float32, {done.psnr:.3f} dB as "
-        f"written ({done.psnr - done.psnr_full:+.3f} dB)",
-        file=sys.stderr,
+        f"written ({done.psnr - done.psnr_full:+.3f} dB)"
     )
-    print(f"factorised: {ranks or 'nothing'}; {done.bytes / 1e6:.1f} MB", file=sys.stderr)
+    messages.say(f"factorised: {ranks or 'nothing'}; {done.bytes / 1e6:.1f} MB")
     print(done.folder)

@@ -35,7 +35,7 @@ def models(
     for error in broken:
         messages.error(str(error), error.tip)
     if not rows and not broken:
-        messages.error("no model is installed", "pip install --force-reinstall colorize-cli")
+        messages.error("no model is installed", "install colorize anew, as its README says")
     if broken or not rows:
         raise typer.Exit(1)
 

@@ -9,6 +9,7 @@ import typer
 
 from colorcli.cli import messages
 from colorcli.errors import UsageError
+from colorcli.extras import pip_install
 
 
 def quantize(
@@ -21,14 +22,14 @@ def quantize(
 
     Ranges are found on training photos, the cost on validation photos. `--precision auto` takes
     int8 on CPUs that gain by it, if the cost is within its bounds. Needs
-    pip install 'colorize-cli[train,evaluate]'.
+    the extras `train` and `evaluate`.
     """
     try:
         from colorcli.training.quantization import quantize as run
     except ImportError as error:
         raise UsageError(
             f"quantize needs a package that is not installed: {error.name}",
-            tip="pip install 'colorize-cli[train,evaluate]'",
+            tip=pip_install("train", "evaluate"),
         ) from None
     from colorcli.collection import open_collection, select
     from colorcli.precision import COLOUR_CHANGE, PSNR_LOSS

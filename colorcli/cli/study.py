@@ -29,7 +29,7 @@ _PAGE, _KEY = "study.html", "key.json"
 def make(
     models_and_photos: ModelsAndPhotos,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for study.html and key.json.")
+        Path, typer.Option("--output", "--out", "-o", help="Folder for study.html and key.json.")
     ] = Path("study"),
     photos: Annotated[
         int, typer.Option(min=1, help="Draw at most so many; each is shown once by each system.")

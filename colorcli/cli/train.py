@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from colorcli.cli import messages
 from colorcli.cli.options import given
 from colorcli.cli.training import (
     choose_device,
@@ -41,7 +42,9 @@ def train(
         Path | None,
         typer.Argument(help="A folder tree of colour photos, or a folder of tar shards."),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder of the run.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--output", "--out", "-o", help="Folder of the run.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     init: Annotated[
         str | None, typer.Option("--init", help="Start from the weights of a run or a model.")
@@ -272,10 +275,7 @@ def _train(
 
         finished = trainer.train(report_every=report_every, on_step=on_step, on_report=on_report)
     if not finished:
-        print(
-            f"interrupted; go on with: colorize train … --out {run.folder} --resume",
-            file=sys.stderr,
-        )
+        messages.say(f"interrupted; go on with: colorize train … --out {run.folder} --resume")
         raise typer.Exit(130)
     print(run.folder)
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from colorcli.cli import messages
 from colorcli.errors import DeviceError, UsageError
 
 if TYPE_CHECKING:
@@ -56,9 +57,8 @@ def decode_photos(items: list[Item], name: str, config: TrainConfig, workers: in
         )
     if store.skipped:
         key, reason = store.skipped[0]
-        print(
-            f"{name}: left out {len(store.skipped)} of {len(items)} (the first: {key}: {reason})",
-            file=sys.stderr,
+        messages.say(
+            f"{name}: left out {len(store.skipped)} of {len(items)} (the first: {key}: {reason})"
         )
     return store
 

@@ -27,6 +27,7 @@ from colorcli import metrics
 from colorcli.collection import Item, spread
 from colorcli.colorizer import Colorizer, FloatL
 from colorcli.errors import PhotoError, UsageError
+from colorcli.extras import scikit_image
 from colorcli.files import write_whole
 from colorcli.lab import clamp_to_gamut, lab_to_rgb, rgb_to_lab
 from colorcli.model import Model
@@ -80,7 +81,7 @@ def quantize(
         PhotoError: too few photos can be read, or the folder cannot be written to.
         UsageError: scikit-image is not installed.
     """
-    metrics.scikit_image("color")
+    scikit_image("color")
     model = Model.load(str(folder), device="cpu", precision="fp32")
     spec = model.spec
     chosen = spread(calibration, CALIBRATION)

@@ -15,7 +15,7 @@ _TYPES: dict[str, Any] = {
 }
 _KNOWN = {
     "$schema", "title", "description", "type", "enum", "minimum", "required", "properties",
-    "additionalProperties", "items",
+    "items",
 }  # fmt: skip
 
 
@@ -34,7 +34,8 @@ def check(value: Any, schema: dict[str, Any], at: str = "value") -> None:
     if isinstance(value, dict):
         properties = schema.get("properties", {})
         assert set(schema.get("required", ())) <= set(value), at
-        assert schema.get("additionalProperties", True) or set(value) <= set(properties), at
+        # Stricter than the schemas, which let fields be added: each must be described.
+        assert not properties or set(value) <= set(properties), at
         for name, member in value.items():
             if name in properties:
                 check(member, properties[name], f"{at}.{name}")

@@ -31,7 +31,7 @@ def test_a_missing_extra_is_one_line_and_the_command_that_mends_it(
         [sys.executable, "-c", program, *arguments], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 2
-    assert f"pip install 'colorize-cli[{extra}]'" in done.stderr
+    assert f"pip install 'colorize-photos[{extra}]'" in done.stderr
     assert "Traceback" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == [photos.name], "nothing was written"
 

@@ -110,6 +110,17 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
         assert command in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("command", "extras"), [("evaluate", ["evaluate"]), ("quantize", ["train", "evaluate"])]
+)
+def test_help_names_the_extras_that_a_command_needs(
+    command: str, extras: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.split()).partition("Needs the extra")[2]
+    assert all(extra in said.partition(".")[0] for extra in extras)
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("colorize ")

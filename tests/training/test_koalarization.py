@@ -119,4 +119,4 @@ def test_without_timm_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(UsageError) as caught:
         build("koalarization", width=0.06)
-    assert "colorize-cli[koalarization]" in str(caught.value.tip)
+    assert "colorize-photos[koalarization]" in str(caught.value.tip)

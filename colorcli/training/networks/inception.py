@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils import fusion
 
 from colorcli.errors import UsageError
+from colorcli.extras import pip_install
 from colorcli.training.networks.base import normalized
 
 TIMM_NAME = "inception_resnet_v2.tf_in1k"
@@ -68,7 +69,7 @@ def _create(*, pretrained: bool, outputs: int) -> nn.Module:
     except (ImportError, RuntimeError) as error:  # torchvision made for another torch: the latter
         raise UsageError(
             f"Inception-ResNet-v2 comes with timm, which cannot be imported ({error})",
-            tip="pip install 'colorize-cli[koalarization]', with a torchvision made for your torch",
+            tip=f"{pip_install('koalarization')}, with a torchvision made for your torch",
         ) from None
     options: dict[str, Any] = {} if outputs == 1000 else {"num_classes": outputs}
     if pretrained and options:
