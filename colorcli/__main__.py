@@ -24,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted. Without
         `arguments` the process mostly ends here, with that status.
     """
+    if arguments is None:
+        _open_descriptors()
     # OpenCV writes its own lines on standard error for files it cannot read; ours says it.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
@@ -50,6 +52,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _flush()
         os._exit(status)
     return status
+
+
+def _open_descriptors() -> None:
+    """Give standard streams that are closed a descriptor that leads nowhere.
+
+    The next file to be opened, a photo perhaps, would get their number, and what libraries print.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
 
 
 def _guard_streams() -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -31,6 +32,8 @@ KEPT = 32
 
 _OFF = {"", "0", "off", "no", "none", "false"}
 _FORMAT = "1"
+_SCRATCH = ".new-"
+_NAME = re.compile(rf"[0-9a-f]{{32}}|{re.escape(_SCRATCH)}\w+")
 
 
 def cache_folder() -> Path | None:
@@ -107,7 +110,7 @@ def save(entry: Path, write_graph: Callable[[Path], None]) -> bool:
     scratch: Path | None = None
     try:
         entry.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=entry.parent))
+        scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=entry.parent))
         write_graph(scratch / GRAPH)
         for file in scratch.iterdir():
             _sync(file)
@@ -129,6 +132,15 @@ def _sync(file: Path) -> None:
 
 def _prune(folder: Path) -> None:
     with contextlib.suppress(OSError):
-        entries = [(e.stat().st_mtime, e.path) for e in os.scandir(folder) if e.is_dir()]
+        entries = [(e.stat().st_mtime, e.path) for e in os.scandir(folder) if _is_entry(e)]
         for _, path in sorted(entries, reverse=True)[KEPT:]:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_entry(found: os.DirEntry[str]) -> bool:
+    """Whether it is an entry, or what a killed run left of one: the folder may hold others."""
+    return (
+        _NAME.fullmatch(found.name) is not None
+        and found.is_dir(follow_symlinks=False)
+        and {GRAPH, WEIGHTS}.issuperset(file.name for file in Path(found.path).iterdir())
+    )

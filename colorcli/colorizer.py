@@ -69,14 +69,14 @@ class FloatL:
         return self.values[rows]
 
     def L_at(self, height: int, width: int) -> NDArray[np.float32]:
-        """L rescaled, by areas when shrinking."""
-        if (height, width) == self.shape:
+        """L rescaled: along each axis averaged where it shrinks, linear where it grows."""
+        rows, columns = self.shape
+        if (height, width) == (rows, columns):
             return self.values
-        shrinks = height <= self.shape[0] and width <= self.shape[1]
-        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        return np.asarray(
-            cv2.resize(self.values, (width, height), interpolation=interpolation), np.float32
-        ).reshape(height, width)
+        across = cv2.INTER_AREA if width < columns else cv2.INTER_LINEAR
+        down = cv2.INTER_AREA if height < rows else cv2.INTER_LINEAR
+        narrow = cv2.resize(self.values, (width, rows), interpolation=across)
+        return np.asarray(cv2.resize(narrow, (width, height), interpolation=down), np.float32)
 
 
 class Colorizer:

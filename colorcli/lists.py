@@ -62,7 +62,11 @@ def read_split_list(folder: Path) -> dict[str, str]:
 def split_list(splits: Mapping[str, str]) -> bytes:
     """The text of a `split.csv` of these keys and their splits, which `open_collection` follows."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    # A carriage return alone is quoted only on request, and ends the line where it is read.
+    if any("\r" in key for key in splits):
+        writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    else:
+        writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["key", "split"])
     writer.writerows(splits.items())
     return text.getvalue().encode("utf-8", "surrogateescape")

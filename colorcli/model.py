@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 
 from colorcli.errors import DeviceError, ModelError
 from colorcli.precision import Precision, choose_precision
-from colorcli.providers import Execution, choose_execution
+from colorcli.providers import CUDA_TIP, Execution, choose_execution
 from colorcli.spec import GraphSpec, ModelSpec, find_model
 
 Features: TypeAlias = dict[str, Any]
 """What low-level features feed the other graphs with, by the names of their inputs: arrays, or on
 a GPU `onnxruntime.OrtValue` that stay there; L itself, where no graph makes features."""
+
+_NO_MEMORY = ("Failed to allocate memory", "out of memory", "ALLOC_FAILED")
+"""How onnxruntime, CUDA, and cuBLAS and cuDNN say that memory does not suffice."""
 
 
 class Model:
@@ -64,14 +67,35 @@ class Model:
         execution = choose_execution(device, threads=threads)
         chosen = choose_precision(precision, spec.precisions, on_gpu=execution.cuda is not None)
         try:
-            sessions = _open_graphs(spec.graphs_at(chosen.name), spec, execution)
+            model = cls._opened(spec, execution, chosen)
+            if model.on_gpu:
+                model._try_out()
         except DeviceError as error:
             if execution.required:
                 raise
             execution = execution.on_cpu(reason="; ".join(filter(None, (str(error), error.tip))))
             chosen = choose_precision(precision, spec.precisions, on_gpu=False)
-            sessions = _open_graphs(spec.graphs_at(chosen.name), spec, execution)
-        return cls(spec, execution, sessions, chosen)
+            model = cls._opened(spec, execution, chosen)
+        return model
+
+    @classmethod
+    def _opened(cls, spec: ModelSpec, execution: Execution, precision: Precision) -> Model:
+        sessions = _open_graphs(spec.graphs_at(precision.name), spec, execution)
+        return cls(spec, execution, sessions, precision)
+
+    def _try_out(self) -> None:
+        """Colour next to nothing: sessions open on GPUs that turn out to lack the kernels.
+
+        Raises:
+            DeviceError: the GPU does not run this.
+        """
+        side = self.global_size or self.spec.multiple
+        view = np.zeros((1, 1, side, side), np.float32)
+        try:
+            features = self.low_level(view)
+            self.ab(features, self.global_features(view, features))
+        except (ModelError, MemoryError) as error:
+            raise DeviceError(f"CUDA cannot run this model: {error}", tip=CUDA_TIP) from None
 
     @property
     def provider(self) -> str:
@@ -205,7 +229,7 @@ class Model:
             session.run_with_iobinding(binding)
             return list(binding.get_outputs() if stays else binding.copy_outputs_to_cpu())
         except Exception as error:  # onnxruntime's own exceptions share no base class
-            if "Failed to allocate memory" in str(error) or "out of memory" in str(error):
+            if any(words in str(error) for words in _NO_MEMORY):
                 raise MemoryError(f"{name}: {error}") from None
             path = self.spec.graphs_at(self.precision.name)[name].path
             raise ModelError(f"{path}: the graph cannot be run ({_first_line(error)})") from None

@@ -23,7 +23,8 @@ _DRIVER = "nvcuda.dll" if platform.system() == "Windows" else "libcuda.so.1"
 _SILENT = 4
 _DRIVER_TIP = f"install NVIDIA's driver for CUDA 13, then: {pip_install('cuda')}"
 _BUILD_TIP = "pip uninstall onnxruntime; pip install --force-reinstall onnxruntime-gpu"
-_CUDA_TIP = f"{pip_install('cuda')}, and an NVIDIA driver for CUDA 13"
+CUDA_TIP = f"{pip_install('cuda')}, and an NVIDIA driver for CUDA 13"
+"""What mends most of what is wrong with CUDA."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,11 @@ class Execution:
         except Exception as error:  # onnxruntime's own exceptions share no base class
             line = str(error).strip().split("\n", 1)[0][:200]
             if self.cuda is not None:  # whether the graph is at fault, the CPU will tell
-                raise DeviceError(f"CUDA cannot run {path.name} ({line})", tip=_CUDA_TIP) from None
+                raise DeviceError(f"CUDA cannot run {path.name} ({line})", tip=CUDA_TIP) from None
             raise ModelError(f"{path}: not a graph that can be run ({line})") from None
         if session.get_providers()[0] != CUDA:
             # onnxruntime falls back in silence when CUDA's libraries do not load.
-            raise DeviceError("the libraries of CUDA do not load", tip=_CUDA_TIP)
+            raise DeviceError("the libraries of CUDA do not load", tip=CUDA_TIP)
         return session
 
     def _open(self, path: Path, entries: Mapping[str, str] = {}, **settings: Any) -> Any:

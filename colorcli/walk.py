@@ -14,7 +14,8 @@ from colorcli.photo import FORMATS
 EARLIER_OUTPUT = "an earlier output"
 EARLIER_OUTPUTS = "a folder of earlier outputs"
 
-_MARK = ".color"
+MARK = ".color"
+"""What an output's name, or its folder's, ends in, before the suffix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +64,12 @@ def walk(folder: Path, *, leave_out: Path | None = None) -> list[Entry]:
 
 def is_own_output(name: str) -> bool:
     """Whether this is the name that `colorize photo.jpg` gives its output: `photo.color.jpg`."""
-    return Path(name).stem.lower().endswith(_MARK)
+    return Path(name).stem.lower().endswith(MARK)
 
 
 def original_of(name: str) -> str:
     """Of a name that `is_own_output`: what `stem_of` gives for the photo it was made from."""
-    return Path(name).stem[: -len(_MARK)]
+    return Path(name).stem[: -len(MARK)]
 
 
 def stem_of(name: str) -> str:
@@ -103,7 +104,7 @@ def _enter(
             if entry.name not in inside:
                 if photo := _photo(entry, path, stems):
                     found.append(photo)
-            elif entry.name.endswith(_MARK) and entry.name.removesuffix(_MARK) in inside:
+            elif entry.name.endswith(MARK) and entry.name.removesuffix(MARK) in inside:
                 if not _is_entered(path, entered):
                     found.append(Entry(path, skip=EARLIER_OUTPUTS))
             elif entry.is_symlink():

@@ -151,8 +151,27 @@ def test_the_slower_of_two_processes_takes_the_other_s_entry(folder: Path) -> No
 
 def test_old_entries_go(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "KEPT", 2)
-    for index in range(4):
-        assert cache.save(folder / str(index), lambda path: path.write_bytes(b"x") and None)
-        os.utime(folder / str(index), (index, index))
-    cache.save(folder / "last", lambda path: path.write_bytes(b"x") and None)
-    assert entries(folder) == {"3", "last"}
+    names = [number * 32 for number in "01234"]
+    for index, name in enumerate(names[:4]):
+        assert cache.save(folder / name, lambda path: path.write_bytes(b"x") and None)
+        os.utime(folder / name, (index, index))
+    cache.save(folder / names[4], lambda path: path.write_bytes(b"x") and None)
+    assert entries(folder) == {names[3], names[4]}
+
+
+def test_what_others_keep_in_the_folder_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`COLORIZE_CACHE` may name a home, a cache of several programs, /tmp."""
+    monkeypatch.setattr(cache, "KEPT", 1)
+    kept = [tmp_path / "thesis", tmp_path / ("a" * 32), tmp_path / ".new-year"]
+    for path in kept:
+        path.mkdir()
+        (path / "chapter1.txt").write_text("years of work")
+        os.utime(path, (1, 1))
+    (tmp_path / ("b" * 32)).symlink_to(tmp_path / "thesis")
+    for name in "cde":
+        assert cache.save(tmp_path / (name * 32), lambda path: path.write_bytes(b"x") and None)
+    assert all((path / "chapter1.txt").exists() for path in kept)
+    assert (tmp_path / ("b" * 32)).is_symlink()
+    assert len(list(tmp_path.iterdir())) == 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from skimage import data
@@ -14,6 +15,7 @@ from colorcli.colorizer import SMALLEST_TILE, Colorizer, FloatL
 from colorcli.errors import ModelError, PhotoError, UsageError
 from colorcli.lab import rgb_to_lab
 from colorcli.model import Features
+from colorcli.photo import Photo
 
 
 @pytest.fixture(scope="module")
@@ -250,3 +252,12 @@ def test_a_size_of_another_name_is_a_wrong_usage(colorizer, L) -> None:
 def test_what_is_no_image_is_an_error(colorizer) -> None:
     with pytest.raises(PhotoError):
         colorizer.colorize([[1.5, 2.5]])
+
+
+@pytest.mark.parametrize("size", [(224, 224), (100, 400), (300, 60), (400, 500)])
+def test_l_of_an_array_is_rescaled_as_that_of_a_photo(size: tuple[int, int]) -> None:
+    """Along each axis on its own, so that what evaluation measures is what users get."""
+    gray = np.random.default_rng(0).integers(60, 200, (180, 420), np.uint8)
+    gray = cv2.GaussianBlur(gray, (0, 0), 1.5)
+    photo = Photo.from_array(gray)
+    assert np.abs(FloatL(photo.L()).L_at(*size) - photo.L_at(*size)).max() < 0.3

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import tarfile
+import tempfile
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +21,7 @@ from colorcli.dealing import draw_split, shares_of
 from colorcli.errors import UsageError
 from colorcli.inspection import alike, inspect, perceptual_hash
 from colorcli.lab import rgb_to_lab
+from colorcli.lists import read_split_list, split_list
 from colorcli.photo import read_rgb
 
 skimage_data = pytest.importorskip("skimage.data")
@@ -587,3 +589,14 @@ def test_alike_joins_chains_and_refuses_what_it_cannot_find() -> None:
     assert alike([("a", 0), ("b", 0b11), ("c", 0b1111)], 2) == [["a", "b", "c"]]
     with pytest.raises(ValueError, match="distance 4"):
         alike([], 4)
+
+
+def test_a_list_of_splits_holds_any_name() -> None:
+    names = {f"{odd}.jpg": "val" for odd in ("a,b", 'a"b', "a\nb", "a\rb", "a\r\nb", " a ", "")}
+    assert read_list(split_list(names)) == names
+
+
+def read_list(text: bytes) -> dict[str, str]:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "split.csv").write_bytes(text)
+        return read_split_list(Path(folder))

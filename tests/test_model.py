@@ -231,6 +231,32 @@ def test_auto_takes_the_cpu_when_cuda_cannot_make_a_session(
         Model.load(str(model_folder), device="cuda")
 
 
+def test_auto_takes_the_cpu_when_the_gpu_turns_out_to_lack_the_kernels(
+    model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sessions open, and only the first run fails: cards older than the build, broken cuDNN."""
+    run_graph = Model.run_graph
+
+    def refused(model: Model, name: str, *arguments: Any, **options: Any) -> Any:
+        if model._execution.cuda is not None:
+            raise ModelError(f"{name}: cudaErrorNoKernelImageForDevice")
+        return run_graph(model, name, *arguments, **options)
+
+    opened = Execution.session
+
+    def session(execution: Execution, *arguments: Any, **options: Any) -> Any:
+        return opened(execution.on_cpu(reason=""), *arguments, **options)
+
+    monkeypatch.setattr("colorcli.providers._why_no_cuda", lambda _index: None)
+    monkeypatch.setattr(Execution, "session", session)
+    monkeypatch.setattr(Model, "run_graph", refused)
+    model = Model.load(str(model_folder), device="auto")
+    assert not model.on_gpu
+    assert "NoKernelImage" in (model.fallback_reason or "")
+    with pytest.raises(DeviceError, match="NoKernelImage"):
+        Model.load(str(model_folder), device="cuda")
+
+
 def test_auto_takes_the_cpu_when_the_libraries_of_cuda_do_not_load(
     model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from colorcli.batch.refusals import fold
 from colorcli.errors import UsageError
 from colorcli.looks import is_folder, why_unreadable
 from colorcli.photo import FORMATS
-from colorcli.walk import walk
+from colorcli.walk import EARLIER_OUTPUTS, MARK, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,11 @@ def find(paths: Sequence[Path], root: Path | None = None) -> Iterator[Found]:
         root: the output folder, which is not walked if it lies in one of them.
     """
     seen: set[str] = set()
+    folders = {os.path.abspath(path) for path in paths if is_folder(path)}  # noqa: PTH100
     for path in paths:
+        if _is_of_earlier_outputs(path, folders):
+            yield Found(path, Path(), path, skip=EARLIER_OUTPUTS)
+            continue
         if not is_folder(path):
             key = os.path.abspath(path)  # noqa: PTH100
             if key not in seen:
@@ -56,6 +60,12 @@ def find(paths: Sequence[Path], root: Path | None = None) -> Iterator[Found]:
             suffixes = " ".join(sorted(FORMATS))
             tip = f"photos are known by their names: {suffixes}"
             yield Found(path, Path(), path, "no photos in this folder", tip)
+
+
+def _is_of_earlier_outputs(path: Path, folders: set[str]) -> bool:
+    """Whether it is the folder `x.color` and the folder `x` is an input too."""
+    name = os.path.abspath(path)  # noqa: PTH100
+    return name in folders and name.endswith(MARK) and name.removesuffix(MARK) in folders
 
 
 def found_alone(path: Path) -> Found:

@@ -236,12 +236,16 @@ def _format_of_output(output: str, chosen: str | None) -> str | None:
 
 def _leave_out_own_outputs(jobs: list[Job]) -> list[Job]:
     """Leaves out `a.color.jpg` named beside `a.jpg`: `*.jpg`, given a second time."""
-    originals = {(job.source.parent, stem_of(job.source.name)) for job in jobs if not job.error}
+
+    def folder(job: Job) -> str:
+        return os.path.dirname(os.path.abspath(job.source))  # noqa: PTH100, PTH120
+
+    originals = {(folder(job), stem_of(job.source.name)) for job in jobs if not job.error}
     settled = []
     for job in jobs:
         name = job.source.name
         is_own = is_own_output(name) and job.is_work
-        if is_own and (job.source.parent, original_of(name)) in originals:
+        if is_own and (folder(job), original_of(name)) in originals:
             job = replace(job, target=None, skip=EARLIER_OUTPUT)
         settled.append(job)
     return settled

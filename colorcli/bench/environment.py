@@ -24,7 +24,7 @@ class Environment:
         network: architecture, width and parameters, as the model states them.
         device: its name.
         provider: the execution provider that the sessions really run on.
-        precision: of the arithmetic: `fp32` or `int8`.
+        precision: of the arithmetic: `fp32` or `int8`, `tf32` on CUDA (where the GPU has it).
         threads: of the CPU.
         cpu: name, and the flags that matter to arithmetic.
         system: operating system and Python.
@@ -57,7 +57,7 @@ class Environment:
             network=network,
             device=model.device,
             provider=model.provider,
-            precision=model.precision.name,
+            precision="tf32" if model.on_gpu else model.precision.name,
             threads=threads or cores,
             cpu=f"{cpu_name()}, {cores} cores{', ' + flags if flags else ''}",
             system=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",

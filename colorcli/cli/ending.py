@@ -71,6 +71,9 @@ def _end_with(error: Exception, arguments: Sequence[str] | None) -> int:
         return INTERRUPTED
     if wants_traces(arguments):
         traceback.print_exc()
+    if isinstance(error, FileNotFoundError) and not _has_working_folder():
+        messages.error("the working folder is gone", "cd to one that is there")
+        return 1
     missing = error.name if isinstance(error, ModuleNotFoundError) and error.name else ""
     if extra := _EXTRAS.get(missing.partition(".")[0]):
         messages.error(
@@ -117,3 +120,11 @@ def _forget_output() -> None:
     """Whoever read our output is gone: the interpreter's last flush must not complain."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
+
+
+def _has_working_folder() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109
+    except OSError:
+        return False
+    return True

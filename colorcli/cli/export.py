@@ -75,6 +75,8 @@ def export(
         vividness,
         specialist,
     )
+    if blend is None and "share" in given(ctx):
+        raise UsageError(f"--share {share}: no weights to mix in", tip="name them with --blend RUN")
     if single_file:
         if unfit := [option for name, option in _OF_A_FOLDER.items() if name in given(ctx)]:
             raise UsageError(

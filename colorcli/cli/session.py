@@ -25,7 +25,7 @@ from colorcli.batch.stages import Settings
 from colorcli.cli import COMMANDS, messages
 from colorcli.cli.talk import Talk
 from colorcli.errors import PhotoError, UsageError
-from colorcli.files import is_stream, write_whole
+from colorcli.files import is_stream, try_folder, write_whole
 from colorcli.looks import NO_SUCH_FILE, is_folder, is_too_long
 
 # A photo is taken when two looks, this many seconds apart, find it unchanged.
@@ -62,6 +62,8 @@ class Session:
 
     def show_plan(self) -> int:
         """`--dry-run`: what would be done."""
+        if sys.stdout is None:
+            raise UsageError("standard output is closed: nobody would see the plan")
         if self._wishes.report is not None:
             raise UsageError("--dry-run writes no --report", tip="--json prints the plan")
         jobs = self._plan()
@@ -122,6 +124,8 @@ class Session:
         return jobs
 
     def _check_streams(self, jobs: Sequence[Job]) -> None:
+        if self._wishes.json and sys.stdout is None:
+            raise UsageError("standard output is closed: --json would be lost", tip="--report FILE")
         if not any(job.target == STREAM for job in jobs):
             return
         if self._wishes.json:
@@ -204,7 +208,11 @@ def _check_report(path: Path) -> None:
         raise UsageError(f"--report {path}: it is a folder")
     if is_too_long(path):
         raise UsageError(f"--report {path}: the name is too long")
-    if is_stream(path) or not os.path.lexists(path):
+    if is_stream(path):
+        return
+    if (refusal := try_folder(path.parent)) is not None:
+        raise UsageError(f"--report {path}: cannot be written: {refusal.strerror}")
+    if not os.path.lexists(path):
         return
     try:
         with path.open("rb") as file:

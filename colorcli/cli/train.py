@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from colorcli.cli.training import (
     choose_device,
     decode_photos,
     describe_network,
+    enough_memory,
     split_photos,
     use_bf16,
 )
@@ -155,6 +157,7 @@ def train(
 ) -> None:
     """Train a colorizer; interrupt it whenever you like, and go on with --resume."""
     from colorcli.training.config import TrainConfig
+    from colorcli.training.membership import Membership
     from colorcli.training.rehearsal import rehearse
     from colorcli.training.run import Run
 
@@ -214,9 +217,18 @@ def train(
     bf16 = use_bf16(precision, place)
     rehearse(config, run, resume=resume, init=init)
     training, held_out = split_photos(photos, config)
-    store = decode_photos(training, "training photos", config, workers).to(place)
-    held = decode_photos(held_out, "validation photos", config, workers).to(place)
-    _train(config, run, store, held, place, bf16, compile_, resume, init, report_every)
+    membership = Membership.of(training, held_out)
+    if resume:
+        membership.refuse_others(run.photos_path)
+        if begun == config and run.load_checkpoint()["progress"].get("done"):
+            messages.say(f"{out}: done already; more --epochs or --hours go on")
+            print(run.folder)
+            return
+    with enough_memory(place):
+        store = decode_photos(training, "training photos", config, workers).to(place)
+        held = decode_photos(held_out, "validation photos", config, workers).to(place)
+        membership.save(run.photos_path)
+        _train(config, run, store, held, place, bf16, compile_, resume, init, report_every)
 
 
 def _train(
@@ -276,7 +288,7 @@ def _train(
         finished = trainer.train(report_every=report_every, on_step=on_step, on_report=on_report)
     if not finished:
         messages.say(f"interrupted; go on with: colorize train … --out {run.folder} --resume")
-        raise typer.Exit(130)
+        raise typer.Exit(128 + (trainer.stopped_by or signal.SIGINT))
     print(run.folder)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +25,7 @@ def split_photos(photos: Path, config: TrainConfig) -> tuple[list[Item], list[It
     Raises:
         UsageError: there are none of one kind.
     """
-    from colorcli.collection import open_collection
+    from colorcli.collection import open_collection, spread
 
     items = open_collection(photos, validation=config.validation)
     training = [item for item in items if item.split == "train"]
@@ -35,8 +37,8 @@ def split_photos(photos: Path, config: TrainConfig) -> tuple[list[Item], list[It
             "split, --validation sets the share held out",
         )
     if limit := config.limit:
-        training = training[:: max(1, len(training) // limit)][:limit]
-        held_out = held_out[: max(1, limit // 9)]
+        training = spread(training, limit)
+        held_out = spread(held_out, max(1, limit // 9))
     return training, held_out
 
 
@@ -83,6 +85,24 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+@contextmanager
+def enough_memory(device: torch.device) -> Iterator[None]:
+    """Turns what PyTorch raises where a GPU's memory does not suffice into a known error.
+
+    Raises:
+        DeviceError: it does not.
+    """
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise DeviceError(
+            f"the memory of {device} does not suffice",
+            tip="give a smaller --batch or --size; after the start, to another run with --init",
+        ) from None
+
+
 def use_bf16(precision: str, device: torch.device) -> bool:
     """Whether to compute in bfloat16: `auto` does where the device is made for it.
 
@@ -96,7 +116,8 @@ def use_bf16(precision: str, device: torch.device) -> bool:
     if precision != "auto":
         return precision == "bf16"
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
+        # Older ones emulate it, which is slower than float32.
+        return torch.cuda.get_device_capability(device) >= (8, 0)
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 

@@ -14,9 +14,10 @@ from colorcli.photo.image import STRIP, Array
 from colorcli.photo.overhear import overhear
 from colorcli.photo.response import Response, power
 
-# What libjpeg and libpng say where they made up pixels that the file does not have...
+# What libjpeg, libpng and libtiff say where they made up pixels that the file does not have...
 _BROKEN = re.compile(
-    r"premature end|bad (Huffman|arithmetic) code|instead of RST|libpng error", re.IGNORECASE
+    r"premature end|bad (Huffman|arithmetic) code|instead of RST|libpng error|TIFF_Error",
+    re.IGNORECASE,
 )
 # ... and where they may have: padding of odd cameras, or a picture that ends too early.
 _DOUBTFUL = "extraneous bytes"
@@ -74,7 +75,7 @@ def gray_of(pixels: Array, data: bytes, header: Header) -> Array:
     profile = header.metadata.icc
     if profile is not None:
         try:
-            how = icc.response(profile)
+            how = icc.response(profile, tables=_by_tables(pixels))
             if how is None or header.cmyk:
                 how, pixels = None, _managed(pixels, data, header, profile)
             elif pixels.ndim == 3 and len(how.curves) == 1:
@@ -112,7 +113,7 @@ def rgb_of(pixels: Array, data: bytes, header: Header) -> Array:
     """
     profile = header.metadata.icc
     if pixels.ndim == 3 and profile is not None:
-        if not _means_srgb(profile, header):
+        if not _means_srgb(profile, pixels, header):
             pixels = _managed(pixels, data, header, profile)
     elif pixels.ndim == 3 and header.gamma is not None:
         whole = np.iinfo(pixels.dtype).max
@@ -125,20 +126,25 @@ def rgb_of(pixels: Array, data: bytes, header: Header) -> Array:
     return pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=-1)
 
 
-def _means_srgb(profile: bytes, header: Header) -> bool:
+def _means_srgb(profile: bytes, pixels: Array, header: Header) -> bool:
     """Whether a profile of colours is sRGB's own, or too damaged to use."""
     try:
-        how = icc.response(profile)
+        how = icc.response(profile, tables=_by_tables(pixels))
     except MalformedError:
         header.warnings.append("the ICC profile is damaged: dropped, and taken as sRGB")
         return True
     return how is not None and not header.cmyk and how.is_srgb()
 
 
+def _by_tables(pixels: Array) -> bool:
+    """Whether look-up tables are to be preferred: Pillow applies them, and at 8 bits only."""
+    return pixels.dtype == np.uint8 and managed.available()
+
+
 def _by_opencv(data: bytes, header: Header) -> Array:
     stored = np.frombuffer(data, np.uint8)
     try:
-        pixels, said = overhear(lambda: cv2.imdecode(stored, cv2.IMREAD_UNCHANGED))
+        pixels, said = overhear(lambda: cv2.imdecode(stored, cv2.IMREAD_UNCHANGED), _speak_up)
     except cv2.error:
         pixels, said = None, ""
     if pixels is None:
@@ -148,6 +154,11 @@ def _by_opencv(data: bytes, header: Header) -> Array:
     if _DOUBTFUL in said:
         header.warnings.append("bytes without a meaning beside its pixels: it may be damaged")
     return pixels
+
+
+def _speak_up() -> None:
+    """Let OpenCV say what libtiff says, now that nobody sees it."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
 
 
 def _unpacked(data: bytes, header: Header) -> Array:

@@ -13,6 +13,8 @@ _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _WIDTH, _HEIGHT = 0x0100, 0x0101
 _COLOUR_SPACE, _PIXELS_ACROSS, _PIXELS_DOWN = 0xA001, 0xA002, 0xA003
 _SRGB = 1
+# Bits of a sample, photometric interpretation, samples of a pixel: the file itself says them.
+_OF_GRAY = (0x0102, 0x0106, 0x0115)
 
 
 def strip_prefix(exif: bytes) -> bytes:
@@ -106,6 +108,8 @@ def renewed(
     data = bytearray(exif)
     if following:
         data = _without_thumbnail(data, how, following)
+    for tag in _OF_GRAY:
+        fields.pop(tag, None)
     if _ORIENTATION in fields:
         fields[_ORIENTATION] = ifd.short(1, order)
     for tag, size in ((_WIDTH, width), (_HEIGHT, height)):
@@ -125,7 +129,8 @@ def renewed(
         _correct(data, how, fields[ifd.EXIF], values)
     data += b"\0" * (len(data) % 2)
     struct.pack_into(f"{order}I", data, 4, len(data))
-    return bytes(data) + ifd.write(fields, len(data), order)
+    kept = bytes(data)
+    return kept + ifd.write(fields, len(kept), order, within=kept)
 
 
 def tree_of(data: bytes, how: ifd.Structure, fields: ifd.Directory) -> dict[int, ifd.Directory]:

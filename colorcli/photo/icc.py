@@ -40,11 +40,12 @@ def space(profile: bytes) -> str:
     return profile[16:20].decode("ascii", "replace").strip()
 
 
-def response(profile: bytes) -> Response | None:
+def response(profile: bytes, *, tables: bool = False) -> Response | None:
     """What a profile of curves and primaries comes down to.
 
     Args:
         profile: an ICC profile.
+        tables: look-up tables can be used, and go before the curves of a profile that has both.
 
     Returns:
         The response, or None where the profile is of another kind: look-up tables or ink.
@@ -55,6 +56,8 @@ def response(profile: bytes) -> Response | None:
     kind = space(profile)
     try:
         tags = _tags(profile)
+        if tables and b"A2B0" in tags:
+            return None
         if kind == "GRAY" and b"kTRC" in tags:
             curve = _curve(tags[b"kTRC"])
             return Response((_of_lightness(curve) if profile[20:24] == b"Lab " else curve,), (1.0,))

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from colorcli.photo.header import MalformedError
 
-# Bytes of a value of each type: TIFF 6.0 page 15, then 13 (IFD) and BigTIFF's 16 to 18.
+# Bytes of a value of each type: TIFF 6.0 page 15, then 13 (IFD), BigTIFF's 16 to 18, and UTF-8
+# (EXIF 3.0).
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-_SIZES |= {16: 8, 17: 8, 18: 8}
+_SIZES |= {16: 8, 17: 8, 18: 8, 129: 1}
 _CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
 EXIF, GPS, INTEROPERABILITY = 0x8769, 0x8825, 0xA005
@@ -19,12 +20,17 @@ POINTERS = (EXIF, GPS, INTEROPERABILITY)
 
 @dataclass(frozen=True)
 class Entry:
-    """One field: its type, how many values, and their bytes in the file's byte order."""
+    """One field: its type, how many values, and their bytes in the file's byte order.
+
+    Attributes:
+        at: where in the file the bytes lie, where they were read from one.
+    """
 
     type: int
     count: int
     value: bytes
     order: str
+    at: int = 0
 
     def integers(self) -> tuple[int, ...]:
         """The values, where they are unsigned integers.
@@ -125,7 +131,7 @@ def read(data: bytes, how: Structure, offset: int) -> tuple[Directory, int]:
                 left -= size
                 if left < 0:
                     raise MalformedError("a directory has fields of more bytes than the file")
-                fields[tag] = Entry(kind, values, data[where : where + size], how.order)
+                fields[tag] = Entry(kind, values, data[where : where + size], how.order, where)
         end = start + count * entry
         following = data[end : end + inline]
         after = struct.unpack(how.order + number, following)[0] if len(following) == inline else 0
@@ -134,13 +140,14 @@ def read(data: bytes, how: Structure, offset: int) -> tuple[Directory, int]:
         raise MalformedError("a directory is cut off") from None
 
 
-def write(fields: Directory, start: int, order: str) -> bytes:
+def write(fields: Directory, start: int, order: str, *, within: bytes = b"") -> bytes:
     """Serialise one classic directory, with no next one.
 
     Args:
         fields: by tag; in byte order `order`.
         start: the offset at which the result will lie.
         order: "<" or ">".
+        within: what the result will be put behind: values that still lie there are not repeated.
 
     Returns:
         The directory followed by its values.
@@ -152,6 +159,8 @@ def write(fields: Directory, start: int, order: str) -> bytes:
         head.append(struct.pack(f"{order}HHI", tag, field.type, field.count))
         if len(field.value) <= 4:
             head.append(field.value.ljust(4, b"\0"))
+        elif within and within[(at := fields[tag].at) : at + len(field.value)] == field.value:
+            head.append(struct.pack(f"{order}I", at))
         else:
             head.append(struct.pack(f"{order}I", values_at + len(tail)))
             tail += field.value + b"\0" * (len(field.value) % 2)

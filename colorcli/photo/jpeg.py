@@ -30,7 +30,7 @@ def inspect(data: bytes) -> Header:
     metadata = Metadata()
     icc: dict[int, bytes] = {}
     keep = [b"\xff\xd8"]
-    more_xmp = False
+    more_xmp = several = False
     comments: list[tuple[bytes, bytes]] = []
     at = 2
     while True:
@@ -62,6 +62,8 @@ def inspect(data: bytes) -> Header:
             metadata.exif = body[len(_EXIF) :]
         elif marker == 0xE1 and body.startswith(_XMP) and metadata.xmp is None:
             metadata.xmp = body[len(_XMP) :]
+        elif marker == 0xE2 and body.startswith(b"MPF\0"):
+            several = True
         elif marker == 0xE2 and body.startswith(_ICC) and len(body) > 14:
             icc.setdefault(body[12], body[14:])
         elif marker == 0xE1 and body.startswith(_MORE_XMP):
@@ -84,6 +86,8 @@ def inspect(data: bytes) -> Header:
         raise MalformedError("it has no size")
     if more_xmp:
         header.warnings.append("XMP beyond its first 64 KB is not read: dropped")
+    if several:
+        header.warnings.append("several pictures: only the first is read")
     metadata.notes = tuple(comments)
     if icc:
         metadata.icc = b"".join(icc[number] for number in sorted(icc))

@@ -25,7 +25,9 @@ _CLOSE_RANGE, _ALL, _UNSHARE = 436, 0xFFFFFFFF, 2
 _ENOUGH = 4096
 
 
-def overhear(call: Callable[[], _T]) -> tuple[_T, str]:
+def overhear(
+    call: Callable[[], _T], on_hearing: Callable[[], object] = lambda: None
+) -> tuple[_T, str]:
     """Call something in a thread of its own, and catch what it prints on standard error.
 
     Costs a tenth of a millisecond. Where the system offers no such thread (not Linux, or older
@@ -33,6 +35,7 @@ def overhear(call: Callable[[], _T]) -> tuple[_T, str]:
 
     Args:
         call: raises what it likes; may not need a descriptor that is open already.
+        on_hearing: called before it, where what it prints will be caught.
 
     Returns:
         What it returns, and what it printed: at most 4096 bytes, empty where nothing is caught.
@@ -41,13 +44,13 @@ def overhear(call: Callable[[], _T]) -> tuple[_T, str]:
         return call(), ""
     with ThreadPoolExecutor(1, "colorize-overhear") as pool:
         try:
-            heard = pool.submit(_apart, call)
+            heard = pool.submit(_apart, call, on_hearing)
         except RuntimeError:  # no thread to be had
             return call(), ""
         return heard.result()
 
 
-def _apart(call: Callable[[], _T]) -> tuple[_T, str]:
+def _apart(call: Callable[[], _T], on_hearing: Callable[[], object]) -> tuple[_T, str]:
     """`overhear`, in a thread that may change its descriptors."""
     if not _leave_descriptors():
         return call(), ""
@@ -57,6 +60,7 @@ def _apart(call: Callable[[], _T]) -> tuple[_T, str]:
     except OSError:
         return call(), ""
     try:
+        on_hearing()
         result = call()
     finally:
         # Threads that the library has started meanwhile, and keeps, share this table.

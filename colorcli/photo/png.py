@@ -43,7 +43,8 @@ def inspect(data: bytes) -> Header:
             raise MalformedError("it does not begin with its size")
         elif name == b"gAMA" and len(body) == 4:
             (stored,) = struct.unpack(">I", body)
-            gamma = 100000 / stored if stored else None
+            # The bounds of libpng, beyond which no curve is meant.
+            gamma = 100000 / stored if 16 <= stored <= 625_000_000 else None
         elif name == b"IDAT":
             packed += stop - start
         elif name in (b"sRGB", b"cICP"):

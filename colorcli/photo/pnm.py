@@ -51,7 +51,10 @@ def inspect(data: bytes) -> Header:
     header = Header(width, height, maximum=None if bits or maximum == whole else maximum)
     if maximum < 255 and not binary and not bits:
         # OpenCV would spread the samples itself, and round them down.
-        header.decodable = data[: digits[0]] + b"255" + data[digits[1] :]
+        data = header.decodable = data[: digits[0]] + b"255" + data[digits[1] :]
+    if not binary:
+        # A last number at the very end is one that OpenCV does not find.
+        header.decodable = data + b"\n"
     if binary and not bits:
         header.raw = start, channels
         header.depth = 8 if maximum < 256 else 16

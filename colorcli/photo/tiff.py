@@ -9,6 +9,7 @@ from colorcli.photo import exif, ifd
 from colorcli.photo.header import Header, MalformedError
 from colorcli.photo.image import Metadata
 
+_SUBFILE, _REDUCED = 254, 1
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _ORIENTATION, _SAMPLES, _EXTRA, _FORMAT = 274, 277, 338, 339
 _PLANAR, _PREDICTOR = 284, 317
@@ -45,6 +46,10 @@ def inspect(data: bytes) -> Header:
         header.warnings.append("several pages: only the first is read")
     bits = _first(fields, _BITS, 1)
     photometric = _first(fields, _PHOTOMETRIC, 1)
+    if _first(fields, _SUBFILE, 0) & _REDUCED:
+        raise MalformedError(
+            "its first picture is only a preview", tip="Convert raw files first, to TIFF or PNG"
+        )
     samples = _first(fields, _SAMPLES, 1)
     if _first(fields, _FORMAT, 1) != 1:
         raise MalformedError("its samples are signed or floating-point numbers, which are not read")

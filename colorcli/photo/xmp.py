@@ -18,6 +18,17 @@ _PADDING = re.compile(rb"\s+(?=<\?xpacket end)")
 # As an attribute, and as an element: what is before the digit, the digit.
 _ORIENTATION = re.compile(rb"(tiff:Orientation\s*=\s*[\"']|<tiff:Orientation>\s*)(\d)")
 
+# What was true of gray pixels, and is of RGB.
+_OF_GRAY = [
+    (re.compile(rb"(%s\s*=\s*[\"']|<%s>)[^\"'<]*" % (name, name)), value)
+    for name, value in (
+        (b"photoshop:ColorMode", b"3"),
+        (b"photoshop:ICCProfile", b"sRGB IEC61966-2.1"),
+        (b"tiff:PhotometricInterpretation", b"2"),
+        (b"tiff:SamplesPerPixel", b"3"),
+    )
+]
+
 
 def is_sound(xmp: bytes) -> bool:
     """Whether it is a packet that properties can be added to."""
@@ -46,6 +57,8 @@ def renewed(xmp: bytes | None, *, mark: str | None, room: int | None = None) -> 
     if xmp is None:
         return None if mark is None else _marked(_EMPTY, mark)
     xmp = _ORIENTATION.sub(rb"\g<1>1", xmp)
+    for stated, value in _OF_GRAY:
+        xmp = stated.sub(rb"\g<1>" + value, xmp)
     xmp = re.sub(rb"<xmp:Thumbnails\b.*?</xmp:Thumbnails>", b"", xmp, flags=re.DOTALL)
     for packet in (xmp, _PADDING.sub(b"\n", xmp)):
         marked = packet if mark is None else _marked(packet, mark)

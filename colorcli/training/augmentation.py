@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from colorcli.training.store import PhotoStore
+from colorcli.training.transfer import sent
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def random_views(
     count = len(indices)
 
     def uniform(low: float, high: float) -> Tensor:
-        return (torch.rand(count, generator=generator) * (high - low) + low).to(device)
+        return sent(torch.rand(count, generator=generator) * (high - low) + low, device)
 
     heights = store.heights[indices].float()
     widths = store.widths[indices].float()

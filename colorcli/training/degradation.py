@@ -12,14 +12,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from colorcli.training.transfer import sent
+
 
 def degrade(L: Tensor, strength: float, generator: torch.Generator) -> Tensor:
     """Age photographs.
 
     Args:
         L: float32 `(N, 1, H, W)` in [0, 100], H and W multiples of 8.
-        strength: 0 leaves L alone; 1 gives each fault to one photo in three, at most as strong as
-            in worn prints.
+        strength: a third of it is the share of photos that get each fault, which is at most as
+            strong as in worn prints; 0 leaves L alone.
         generator: of the CPU.
 
     Returns:
@@ -46,7 +48,7 @@ class _Draw:
 
     def uniform(self, low: float, high: float) -> Tensor:
         values = torch.rand(self._count, generator=self._generator) * (high - low) + low
-        return values.to(self._device)[:, None, None, None]
+        return sent(values, self._device)[:, None, None, None]
 
     def chosen(self) -> Tensor:
         """1.0 for the photos that get a fault, 0.0 for the others."""
@@ -68,7 +70,7 @@ def _tone(L: Tensor, draw: _Draw) -> Tensor:
 
 def _sharpness(L: Tensor, draw: _Draw) -> Tensor:
     """Out of focus, or sharpened by a scanner: L + k·(L - blurred L), k in [-1, 1]."""
-    kernel = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=L.device) / 16
+    kernel = sent(torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16, L.device)
     padded = functional.pad(L, (2, 2, 2, 2), mode="replicate")
     blurred = functional.conv2d(
         functional.conv2d(padded, kernel.view(1, 1, 5, 1)), kernel.view(1, 1, 1, 5)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from colorcli.lab import DELTA, LUMINANCE, RGB_FROM_XYZ
+from colorcli.training.transfer import sent
 
 PLATES = {
     "blue-sensitive plate": (0.02, 0.13, 0.85),  # wet collodion, dry plates: to the 1890s and later
@@ -46,7 +47,7 @@ def exposed(lab: Tensor, share: float, generator: torch.Generator) -> Tensor:
     plates = plates[torch.randint(len(plates), (count,), generator=generator)]
     towards = torch.rand((count, 1), generator=generator)
     sensitivity = torch.lerp(torch.tensor(LUMINANCE), plates, towards)[chosen]
-    where = chosen.nonzero()[:, 0].to(lab.device)
+    where = sent(chosen.nonzero()[:, 0], lab.device)
     return L.index_copy(0, where, seen_by(sensitivity, lab[where]))
 
 
@@ -60,7 +61,7 @@ def seen_by(sensitivity: Tensor, lab: Tensor) -> Tensor:
     Returns:
         `(N, 1, H, W)` in [0, 100].
     """
-    of_xyz = sensitivity.to(lab) @ torch.as_tensor(RGB_FROM_XYZ).to(lab)
+    of_xyz = sent(sensitivity @ torch.as_tensor(RGB_FROM_XYZ).to(sensitivity), lab.device).to(lab)
     exposure = torch.einsum("nc,nchw->nhw", of_xyz, _xyz(lab))
     return _lightness(exposure.clamp(0, 1))[:, None]
 

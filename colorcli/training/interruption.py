@@ -9,11 +9,11 @@ from types import FrameType
 
 
 @contextmanager
-def interruptible(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` at SIGINT and SIGTERM, instead of what they did before."""
+def interruptible(stop: Callable[[int], None]) -> Iterator[None]:
+    """Call `stop` with the number of SIGINT or SIGTERM, instead of what they did before."""
 
-    def on_signal(_signal: int, _frame: FrameType | None) -> None:
-        stop()
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        stop(number)
 
     previous = {s: signal.signal(s, on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -75,6 +75,7 @@ def orthogonal(matrix: Tensor) -> Tensor:
     x = x / (x.norm() + 1e-30)
     for a, b, c in NEWTON_SCHULZ:
         gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    made: Tensor = x if wide else x.T
-    return made
+        # Few and large operations: on a GPU their number is what a step of small kernels costs.
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    made = x if wide else x.T
+    return made.float()

@@ -14,6 +14,7 @@ class Progress:
     """How far a run has come: photos seen, steps taken, seconds spent in steps.
 
     Attributes:
+        done: whether the budget is used up.
         lot: added to the seed of every draw. Of a run begun from the weights of another it is
             another, or it would be shown the very views that these weights have learned.
     """
@@ -21,6 +22,7 @@ class Progress:
     seen: int = 0
     steps: int = 0
     seconds: float = 0.0
+    done: bool = False
     lot: int = 0
 
 

@@ -7,6 +7,12 @@ from math import lcm
 from colorcli.errors import UsageError
 from colorcli.training.config import TrainConfig
 from colorcli.training.networks import Colorizing, get_network
+from colorcli.training.objectives import (
+    ChromaDistribution,
+    DistanceDistribution,
+    Rebalanced,
+    get_objective,
+)
 from colorcli.training.optimization import build_optimizer
 from colorcli.training.run import Run, build_network, build_objective, restore
 from colorcli.training.warm_start import start_from
@@ -33,6 +39,11 @@ def rehearse(config: TrainConfig, run: Run, *, resume: bool, init: str | None) -
     # Which scenes there are the photos tell. Here any two will do.
     scenes = (known or 2) if config.scene_weight else 0
     restored = weights_are_given(config, resume=resume, init=init)
+    if restored and not resume and config.pretrained != TrainConfig().pretrained:
+        raise UsageError(
+            f"--pretrained {config.pretrained}: the weights are those of --init {init}",
+            tip="leave one of them out",
+        )
     network = build_network(config, objective, scenes=scenes, restored=restored)
     if not resume:
         refuse_settings(config, network)
@@ -69,6 +80,7 @@ def refuse_settings(config: TrainConfig, network: Colorizing) -> None:
             not both take views of that side.
     """
     kind, usual = get_network(config.network), TrainConfig()
+    _refuse_unheard(config, usual)
     pretrained = kind.extractor or kind.trunk
     for asked, has, option, lacks in (
         (config.pretrained != usual.pretrained, pretrained, "--pretrained", "pretrained part"),
@@ -86,3 +98,17 @@ def refuse_settings(config: TrainConfig, network: Colorizing) -> None:
             f"--size {side}: this network is trained on multiples of {step}",
             tip=f"the nearest is --size {nearest}",
         )
+
+
+def _refuse_unheard(config: TrainConfig, usual: TrainConfig) -> None:
+    """Refuse settings that mean nothing to the objective."""
+    kind = get_objective(config.objective)
+    distribution = issubclass(kind, (ChromaDistribution, DistanceDistribution))
+    for asked, has, option in (
+        (config.distribution != usual.distribution, distribution, "--distribution"),
+        (config.rebalance != usual.rebalance, issubclass(kind, Rebalanced), "--rebalance"),
+    ):
+        if asked and not has:
+            raise UsageError(
+                f"the objective {kind.name!r} takes no {option}", tip=f"leave out {option}"
+            )

@@ -78,6 +78,11 @@ class Run:
         """Labels that occur among the training photos."""
         return self.folder / "labels.json"
 
+    @property
+    def photos_path(self) -> Path:
+        """Which photos are trained on (`Membership`)."""
+        return self.folder / "photos.json"
+
     def refuse_strangers(self) -> None:
         """Refuse a folder with a file that a run would replace and no run has written.
 
@@ -91,7 +96,13 @@ class Run:
             except UsageError as error:
                 raise UsageError(str(error), tip=tip) from None
             return
-        for path in (self.log_path, self.plot_path, self.scenes_path, self.labels_path):
+        for path in (
+            self.log_path,
+            self.plot_path,
+            self.scenes_path,
+            self.labels_path,
+            self.photos_path,
+        ):
             if path.exists():
                 raise UsageError(f"{path}: is there already, and of no run", tip=tip)
 
@@ -125,8 +136,8 @@ class Run:
             partial.unlink(missing_ok=True)
             raise unwritable(self.checkpoint_path, error) from error
 
-    def load_checkpoint(self, device: torch.device | str = "cpu") -> dict[str, Any]:
-        """Read the checkpoint.
+    def load_checkpoint(self) -> dict[str, Any]:
+        """Read the checkpoint, into the memory of the CPU.
 
         Raises:
             UsageError: there is none, it is broken, or another program's.
@@ -134,7 +145,7 @@ class Run:
         tip = "give the folder that `colorize train --out` wrote"
         try:
             state: dict[str, Any] = torch.load(
-                self.checkpoint_path, map_location=device, weights_only=True
+                self.checkpoint_path, map_location="cpu", weights_only=True
             )
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
             raise UsageError(

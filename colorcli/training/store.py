@@ -15,6 +15,7 @@ from colorcli.collection import Item
 from colorcli.errors import PhotoError, UsageError
 from colorcli.lab import rgb_to_lab
 from colorcli.photo import read_rgb
+from colorcli.training.transfer import sent
 
 MIN_SIDE = 16
 
@@ -164,6 +165,6 @@ class PhotoStore:
         top = torch.lerp(at(y0, x0), at(y0, x1), fx)
         bottom = torch.lerp(at(y1, x0), at(y1, x1), fx)
         lab = torch.lerp(top, bottom, fy).permute(0, 3, 1, 2)
-        scale = torch.tensor([1 / 2.55, 1.0, 1.0], device=lab.device)[:, None, None]
-        shift = torch.tensor([0.0, -128.0, -128.0], device=lab.device)[:, None, None]
+        scale = sent(torch.tensor([1 / 2.55, 1.0, 1.0]), lab.device)[:, None, None]
+        shift = sent(torch.tensor([0.0, -128.0, -128.0]), lab.device)[:, None, None]
         return lab * scale + shift

@@ -124,7 +124,7 @@ class Trainer:
             self.average, self.objective, validation, size=self.size, batch=config.batch, bf16=bf16
         )
         self._norm = torch.zeros(())  # of the last step's gradient, before it was clipped
-        self._stopping = False
+        self.stopped_by: int | None = None
 
     @property
     def fraction(self) -> float:
@@ -172,10 +172,10 @@ class Trainer:
         sound = torch.ones((), dtype=torch.bool, device=self.device)
         # To look at a figure is to wait for the GPU, which has the next step to do.
         look_every = 1 if self.device.type == "cpu" else LOOK_EVERY
-        saved = time.monotonic()
+        saved = begun = time.monotonic()
+        first = self.progress.steps
         with interruptible(self.stop):
             for batch in self._batches():
-                started = time.monotonic()
                 loss, output, ab = self._step(batch)
                 sound = sound & torch.isfinite(loss + self._norm)
                 losses.add(loss)
@@ -184,12 +184,15 @@ class Trainer:
                 before = self.progress.seen // interval
                 self.progress.seen += len(batch)
                 self.progress.steps += 1
-                self.progress.seconds += time.monotonic() - started
                 looks = self.progress.steps % look_every == 0
                 if looks:
                     on_step(losses.recent, self.progress)
-                done = self.fraction >= 1
-                ends = done or self._stopping
+                # Between looks a GPU's time is that of asking; the look itself waits for all of it.
+                # The first step of a process compiles and warms up: nothing is learned by that.
+                if self.progress.steps > first + 1:
+                    self.progress.seconds += time.monotonic() - begun
+                done = self.progress.done = self.fraction >= 1
+                ends = done or self.stopped_by is not None
                 saves = ends or time.monotonic() - saved > CHECKPOINT_SECONDS
                 reports = done or self.progress.seen // interval > before
                 if (looks or saves or reports) and not sound:
@@ -203,11 +206,12 @@ class Trainer:
                     losses, accuracies = Mean(), Mean()
                 if ends:
                     return done
+                begun = time.monotonic()
         return True
 
-    def stop(self) -> None:
-        """End after the step in progress, saving a checkpoint."""
-        self._stopping = True
+    def stop(self, signal_number: int) -> None:
+        """End after the step in progress, saving a checkpoint, because of a signal."""
+        self.stopped_by = signal_number
 
     def _batches(self) -> Iterator[Tensor]:
         """Indices of the photos of each step, from where the run stands; each epoch reshuffled."""
@@ -340,7 +344,8 @@ class Trainer:
         )
 
     def _restore(self) -> None:
-        state: dict[str, Any] = self.run.load_checkpoint(self.device)
+        # To the CPU: there AdamW counts its steps, or it would ask the GPU for every count.
+        state: dict[str, Any] = self.run.load_checkpoint()
         restore(self.network, state["network"], self.run)
         restore(self.average, state["ema"], self.run)
         restore(self.objective, state["objective"], self.run)

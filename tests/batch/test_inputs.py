@@ -33,6 +33,18 @@ def test_earlier_outputs_are_not_coloured_again() -> None:
     assert [job.source.name for job in jobs if job.skip] == ["a.color.jpg", "sub.color"]
 
 
+def test_a_folder_of_earlier_outputs_named_beside_its_originals_is_left_out() -> None:
+    """`colorize *` a second time, where there is a folder."""
+    touch("album/a.jpg", "album.color/a.jpg", "p.jpg", "p.color.jpg")
+    inputs = ["album", "album.color", "p.jpg", str(Path("p.color.jpg").absolute())]
+    assert not any(job.is_work for job in make_plan(inputs, skip_existing=True))
+    jobs = make_plan(inputs, output="out")
+    assert [source for source, _ in pairs(jobs)] == ["album/a.jpg", "p.jpg"]
+    assert [job.source.name for job in jobs if job.skip] == ["album.color", "p.color.jpg"]
+    # By itself it is a folder like any other.
+    assert pairs(make_plan(["album.color"], output="out")) == [("album.color/a.jpg", "out/a.jpg")]
+
+
 def test_what_only_looks_like_an_earlier_output_is_coloured() -> None:
     touch("own/grandma.color.jpg", "own/b.color.jpg", "own/b.txt", "own/c.color/d.jpg", "own/c")
     assert [source for source, _ in pairs(make_plan(["own"]))] == [

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -323,3 +324,37 @@ def test_only_what_is_needed_is_imported(run: Run, photos: Path, model_folder: P
         "tqdm",
     }
     assert not unwanted & set(modules)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="damage is overheard on Linux")
+def test_closed_streams_hide_no_damage(photos: Path, tmp_path: Path, model_folder: Path) -> None:
+    damaged = bytearray((photos / "camera.jpg").read_bytes())
+    middle = len(damaged) // 2
+    damaged[middle : middle + 100] = bytes(100)
+    (tmp_path / "damaged.jpg").write_bytes(damaged)
+    command = [sys.executable, "-m", "colorcli", "damaged.jpg", "--model", str(model_folder)]
+    for closed in ("2>&-", ">&- 2>&-", "<&- >&- 2>&-"):
+        shell = subprocess.run(
+            f"{shlex.join(command)} -o out.png {closed}",
+            shell=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(PACKAGES)},
+            check=False,
+        )
+        assert shell.returncode == 1
+        assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a folder in use stays there")
+def test_a_working_folder_that_is_gone_is_said(tmp_path: Path, photos: Path) -> None:
+    command = [sys.executable, "-m", "colorcli", "../photos/camera.jpg"]
+    shell = subprocess.run(
+        f"mkdir gone && cd gone && rmdir ../gone && {shlex.join(command)}",
+        shell=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PACKAGES)},
+        capture_output=True,
+        check=False,
+    )
+    assert shell.returncode == 1
+    assert shell.stderr.decode().startswith("error: the working folder is gone")

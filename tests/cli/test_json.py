@@ -89,3 +89,14 @@ def test_json_and_a_photo_do_not_share_standard_output(run: Run, photos: Path) -
     process = run("-", "--json", stdin_data=(photos / "camera.jpg").read_bytes())
     assert process.returncode == 2
     assert process.stdout == b""
+
+
+def test_a_report_that_cannot_be_written_is_said_before_the_work(
+    run: Run, photos: Path, tmp_path: Path
+) -> None:
+    process = run(
+        photos / "camera.jpg", "-o", "out.png", "--report", photos / "notes.txt" / "r.json"
+    )
+    assert process.returncode == 2
+    assert b"cannot be written" in process.stderr
+    assert not (tmp_path / "out.png").exists()

@@ -8,7 +8,9 @@ import sys
 import threading
 import zlib
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from colorcli.errors import PhotoError
 from colorcli.photo import png, read_photo
@@ -39,6 +41,23 @@ def test_a_jpeg_damaged_in_the_middle_is_an_error(capfd: pytest.CaptureFixture[s
     middle = len(damaged) // 2
     damaged[middle : middle + 200] = bytes(200)
     with pytest.raises(PhotoError, match="damaged"):
+        read_photo(bytes(damaged))
+    assert capfd.readouterr().err == ""
+
+
+@linux
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "group4"])
+def test_a_tiff_damaged_in_the_middle_is_an_error(
+    compression: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    image = Image.fromarray(samples.camera(400, 400))
+    image = image.convert("1") if compression == "group4" else image
+    whole = samples.saved(image, "TIFF", compression=compression)
+    assert read_photo(whole).warnings == ()
+    damaged, middle = bytearray(whole), len(whole) // 2
+    noise = np.random.default_rng(0).integers(0, 256, len(whole) // 20, np.uint8)
+    damaged[middle : middle + len(noise)] = noise.tobytes()
+    with pytest.raises(PhotoError, match=r"damaged|cannot be decoded"):
         read_photo(bytes(damaged))
     assert capfd.readouterr().err == ""
 

@@ -18,6 +18,7 @@ from colorcli.photo import (
     Metadata,
     Photo,
     encode_photo,
+    ifd,
     iptc,
     read_photo,
 )
@@ -330,6 +331,58 @@ def test_the_mark_leaves_the_users_own_words_alone() -> None:
     seen = Image.Exif()
     seen.load(b"Exif\0\0" + (found or b""))
     assert (seen[0x010E], seen[0x0131]) == ("Grandmother, 1955", "VueScan")
+
+
+def exif_fields(*fields: tuple[int, int, bytes]) -> bytes:
+    """A TIFF structure of one directory, little-endian: tag, type and value of each field."""
+    sizes = {2: 1, 3: 2, 7: 1, 129: 1}
+    return b"II*\0\x08\0\0\0" + ifd.write(
+        {
+            tag: ifd.Entry(kind, len(value) // sizes[kind], value, "<")
+            for tag, kind, value in fields
+        },
+        8,
+        "<",
+    )
+
+
+def test_words_in_utf_8_are_words_too() -> None:
+    """EXIF 3.0 has a type of its own for them."""
+    words = "Großmutter Käthe, 1931\0".encode()
+    exif = exif_fields((0x010E, 129, words), (0x013B, 129, words))
+    found = exif_.renewed(exif, width=1, height=1, dpi=None, mark="predicted", software="colorize")
+    assert found is not None
+    how = ifd.structure(found)
+    fields, _ = ifd.read(found, how, how.first)
+    assert fields[0x010E].value == fields[0x013B].value == words
+
+
+def test_exif_that_fitted_into_a_jpeg_fits_again() -> None:
+    exif = exif_fields((0x010E, 2, b"Grandma\0"), (0x9C9D, 7, b"x" * 64900))
+    data = samples.saved(samples.camera(), "JPEG", exif=b"Exif\0\0" + exif)
+    photo = read_photo(data)
+    back = read_photo(encode_photo(photo, Tint(), format="jpeg"))
+    assert back.warnings == ()
+    assert back.metadata.exif is not None
+    assert b"Grandma" in back.metadata.exif
+    assert back.metadata.exif.count(b"x" * 64900) == 1
+
+
+def test_nothing_says_any_more_that_the_photo_is_gray() -> None:
+    short = [(tag, 3, value.to_bytes(2, "little")) for tag, value in ((258, 8), (262, 1), (277, 1))]
+    xmp = samples.XMP.replace(
+        b"dc:source=",
+        b'photoshop:ColorMode="1" tiff:PhotometricInterpretation="1" dc:source=',
+    )
+    photo = read_photo(
+        samples.saved(samples.camera(), "JPEG", exif=b"Exif\0\0" + exif_fields(*short), xmp=xmp)
+    )
+    found = read_photo(encode_photo(photo, Tint(), format="jpeg")).metadata
+    assert found.exif is not None
+    how = ifd.structure(found.exif)
+    assert not {258, 262, 277} & set(ifd.read(found.exif, how, how.first)[0])
+    assert found.xmp is not None
+    assert b'photoshop:ColorMode="3" tiff:PhotometricInterpretation="2"' in found.xmp
 
 
 def test_the_gray_thumbnail_is_gone() -> None:

@@ -247,6 +247,21 @@ def test_a_table_profile_is_applied_by_littlecms() -> None:
     assert np.abs(photo.L() - COLOUR.mean(axis=-1) / 2.55).mean() < 1
 
 
+def test_tables_go_before_the_curves_of_a_profile_that_has_both() -> None:
+    """As LittleCMS takes them; at 16 bits, where it would cut off eight, the curves do."""
+    tables = table_profile(b"RGB ", lambda corner: 100 * corner.mean() ** 2)
+    both = with_tags_of(matrix_profile("Adobe RGB"), tables)
+    photo = read_with_bytes(both)
+    assert np.abs(photo.L() - read_with_bytes(tables).L()).max() < 0.5
+    curves = read_with(COLOUR, matrix_profile("Adobe RGB"))
+    assert np.abs(photo.L() - curves.L()).mean() > 2
+
+
+def with_tags_of(first: bytes, second: bytes) -> bytes:
+    tags = {name: bytes(tag) for one in (first, second) for name, tag in icc._tags(one).items()}
+    return profile(tags, b"RGB ", second[20:24])
+
+
 @pytest.mark.parametrize("family", ["JPEG", "TIFF"])
 def test_ink_is_read_through_its_profile(family: str) -> None:
     data_ = table_profile(b"CMYK", lambda corner: 100 * (1 - corner[3]) * (1 - corner[:3].mean()))
@@ -256,6 +271,15 @@ def test_ink_is_read_through_its_profile(family: str) -> None:
     assert photo.warnings == ()
     assert photo.alpha is None
     assert np.abs(photo.L() - COLOUR.mean(axis=-1) / 2.55).mean() < 1.5
+
+
+@pytest.mark.parametrize("stored", [0, 1, 2**31])
+def test_png_gamma_that_makes_no_sense_does_not_count(stored: int) -> None:
+    from colorcli.photo import png
+
+    plain = samples.saved(GRAY, "PNG")
+    odd = plain[:33] + png._chunk(b"gAMA", struct.pack(">I", stored)) + plain[33:]
+    assert (read_photo(odd).gray == GRAY).all()
 
 
 def test_png_gamma_without_a_profile_counts() -> None:

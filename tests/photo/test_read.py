@@ -581,3 +581,26 @@ def test_a_pipe_is_read_to_its_end_or_to_the_limit(tmp_path: Path) -> None:
     with pytest.raises(PhotoError, match=f"limit of {len(content) - 1:,}"):
         read_photo(path, limits=Limits(bytes=len(content) - 1))
     thread.join()
+
+
+def test_a_preview_is_not_taken_for_the_photo() -> None:
+    """As raw files are laid out: the first directory is a thumbnail, another holds the photo."""
+    preview = samples.tiff(samples.camera()[::4, ::4], subfiletype=1)
+    with pytest.raises(PhotoError, match="only a preview") as caught:
+        read_photo(preview)
+    assert "raw" in str(caught.value.tip)
+
+
+@pytest.mark.parametrize("kind", ["P2", "P3"])
+def test_a_text_file_of_numbers_may_end_with_the_last(kind: str) -> None:
+    numbers = "0 50 100 150 200 255" if kind == "P2" else " ".join(["7"] * 17 + ["255"])
+    photo = read_photo(f"{kind}\n3 2\n255\n{numbers}".encode())
+    assert photo.shape == (2, 3)
+    assert photo.gray[0, 0] < photo.gray[1, 2]
+
+
+def test_the_other_pictures_of_a_jpeg_are_a_warning() -> None:
+    plain = samples.saved(samples.camera(), "JPEG")
+    body = b"MPF\0II*\0\x08\0\0\0\0\0\0\0\0\0"
+    several = plain[:2] + b"\xff\xe2" + (len(body) + 2).to_bytes(2, "big") + body + plain[2:]
+    assert read_photo(several).warnings == ("several pictures: only the first is read",)

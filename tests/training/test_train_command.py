@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,10 +16,12 @@ import torch
 
 from colorcli.__main__ import main
 from colorcli.cli import train as command
+from colorcli.cli.training import split_photos
 from colorcli.collection import Item, open_collection
 from colorcli.training.config import TrainConfig
 from colorcli.training.run import Run
 from colorcli.training.store import PhotoStore
+from colorcli.training.trainer import Trainer
 
 TINY = ("--network", "cnn-cs230", "--width", "0.06", "--size", "64", "--batch", "2")
 HERE = ("--precision", "fp32", "--device", "cpu", "--workers", "1")
@@ -176,6 +180,8 @@ def test_an_option_left_out_is_the_setting_of_a_run_that_says_nothing() -> None:
         (("--no-global",), "global branch"),
         (("--embedding", "64"), "no extractor"),
         (("--scene-weight", "0.1"), "cannot tell scenes apart"),
+        (("--distribution", "5"), "the objective 'mse' takes no --distribution"),
+        (("--rebalance", "0.9"), "the objective 'mse' takes no --rebalance"),
         (("--learning-rate", "0"), "--learning-rate 0"),
         (("--hours", "0"), "--hours 0"),
         (("--hours", "nan"), "nan is not a finite number"),
@@ -293,3 +299,76 @@ def test_a_folder_with_anothers_checkpoint_is_no_run(
     assert main(["train", *arguments]) == 2
     assert "no checkpoint of `colorize train`" in capsys.readouterr().err
     assert not decoded
+
+
+def test_a_run_does_not_go_on_with_photos_that_it_had_held_out(
+    flat: Path, begun: Begun, decoded: Decoded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = begun("--epochs", "1")
+    decoded.clear()
+    assert main(["data", "split", str(flat), "--ratio", "1:1", "--seed", "5"]) == 0
+    assert main(["train", str(flat), "--out", str(run), *HERE, "--resume", "--epochs", "2"]) == 2
+    error, tip = capsys.readouterr().err.splitlines()[-2:]
+    assert "other photos, or another split" in error
+    assert f"--init {run}" in tip
+    assert not decoded
+
+
+def test_a_run_that_is_done_decodes_nothing(
+    flat: Path, begun: Begun, decoded: Decoded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = begun("--epochs", "1")
+    decoded.clear()
+    again = ["train", str(flat), "--out", str(run), *HERE, "--resume"]
+    assert main(again) == 0
+    assert "done already" in capsys.readouterr().err
+    assert not decoded
+    assert main([*again, "--epochs", "2"]) == 0
+    assert decoded
+
+
+def test_memory_that_does_not_suffice_is_a_known_error(
+    flat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_arguments: object) -> PhotoStore:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(command, "decode_photos", full)
+    assert main(["train", str(flat), "--out", str(tmp_path / "run"), *TINY, *HERE]) == 1
+    error, tip = capsys.readouterr().err.splitlines()
+    assert "memory" in error
+    assert "--batch" in tip
+
+
+def test_a_limit_takes_photos_of_every_class(tmp_path: Path) -> None:
+    for label in "abcdefghij":
+        for number in range(40):
+            path = tmp_path / label / f"{number:02}.jpg"
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(b"x")
+    training, held_out = split_photos(tmp_path, TrainConfig(limit=100))
+    assert (len(training), len(held_out)) == (100, 11)
+    assert {item.label for item in training} == set("abcdefghij")
+    assert len({item.label for item in held_out}) > 7
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are other there")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_says_by_what(
+    flat: Path,
+    tmp_path: Path,
+    number: int,
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    step = Trainer._step
+
+    def interrupted(trainer: Trainer, indices: torch.Tensor) -> object:
+        os.kill(os.getpid(), number)
+        return step(trainer, indices)
+
+    monkeypatch.setattr(Trainer, "_step", interrupted)
+    assert main(["train", str(flat), "--out", str(tmp_path / "run"), *TINY, *HERE]) == status
+    assert "--resume" in capsys.readouterr().err.splitlines()[-1]
+    assert (tmp_path / "run" / "checkpoint.pt").exists()

@@ -88,7 +88,7 @@ def test_an_interrupted_run_goes_on_as_if_never_interrupted(
     assert whole.train()
     first = trainer(photos, tmp_path / "halves", **settings)
     assert not first.train(
-        on_step=lambda _, progress: first.stop() if progress.steps == 3 else None
+        on_step=lambda _, progress: first.stop(signal.SIGINT) if progress.steps == 3 else None
     )
     assert state(first.run)["progress"]["steps"] == 3
     second = trainer(photos, tmp_path / "halves", resume=True, **settings)
@@ -104,7 +104,7 @@ def test_a_run_whose_loss_is_no_number_ends_and_keeps_its_last_good_checkpoint(
 ) -> None:
     settings: dict[str, Any] = {"network": "cnn-cs230", "epochs": 2}
     begun = trainer(photos, tmp_path, **settings)
-    assert not begun.train(on_step=lambda *_: begun.stop())
+    assert not begun.train(on_step=lambda *_: begun.stop(signal.SIGINT))
     before = begun.run.checkpoint_path.read_bytes()
     resumed = trainer(photos, tmp_path, resume=True, **settings)
     monkeypatch.setattr(resumed.objective, "forward", lambda output, _ab: output.mean() / 0)

@@ -203,7 +203,8 @@ class SigmoidAb(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(N, 2, h, w)` → ab in CIELAB units."""
-        return (2.0 * torch.sigmoid(x) - 1.0) * AB_LIMIT
+        # Of bfloat16 only every 0.4th ab could be said.
+        return (2.0 * torch.sigmoid(x.float()) - 1.0) * AB_LIMIT
 
 
 class TanhAb(nn.Module):
@@ -211,4 +212,4 @@ class TanhAb(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(N, 2, h, w)` → ab in CIELAB units."""
-        return torch.tanh(x) * AB_LIMIT
+        return torch.tanh(x.float()) * AB_LIMIT
