@@ -34,7 +34,7 @@ format: $(VENV)/dev.stamp
 
 model: $(VENV)/lite.stamp  ## train the shipped models anew, eight times HOURS: make model PHOTOS=folder HOURS=3
 	@test -n "$(PHOTOS)" || { echo "give the photographs: make model PHOTOS=folder" >&2; exit 2; }
-	test -f runs/with-faces/split.csv || { $(BIN)/colorize data faces $(PHOTOS) -o runs/with-faces --force $(SOME) && test -f runs/with-faces/split.csv; }
+	test -f runs/with-faces/split.csv || { $(BIN)/colorize data faces $(PHOTOS) -o runs/with-faces $(SOME) && test -f runs/with-faces/split.csv; }
 	$(call train,fusion-small,--size 112 --batch 64 --optimizer muon $(PLATES) --objective mse,runs/with-faces)
 	$(call train,fusion-mid,$(LAST) --init runs/fusion-small --objective mse,runs/with-faces)
 	$(call train,fusion,$(LAST) --init runs/fusion-mid --objective mse,runs/with-faces)

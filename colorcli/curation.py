@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections import Counter
@@ -18,7 +19,7 @@ from colorcli.closeups import close_ups
 from colorcli.collection import Item, hashed_fraction, photo_paths
 from colorcli.errors import PhotoError, UsageError
 from colorcli.extras import scikit_image
-from colorcli.files import identity, write_whole
+from colorcli.files import identity, unwritable, write_whole
 from colorcli.lab import L_from_gray, gray_from_rgb, lab_to_rgb
 from colorcli.lists import SPLIT_LIST, read_split_list, split_list
 from colorcli.photo import read_rgb
@@ -97,7 +98,10 @@ def _with_more(
     make: Callable[[Item, Array], Iterator[Array]],
     replace: bool,
 ) -> Iterator[tuple[Item, str | None]]:
-    """Write each photo unchanged, and what is made of those of the train split, numbered."""
+    """Write each photo unchanged, and what is made of those of the train split, numbered.
+
+    The photo itself is written last: where it lies already, an interrupted run had done with it.
+    """
     listing = out / SPLIT_LIST
     if os.path.lexists(listing) and not replace:
         raise UsageError(f"{listing}: exists already", tip="--force replaces it")
@@ -106,22 +110,52 @@ def _with_more(
     _refuse_moved(items, out, set(listed.values()))
     placed = _placed(items, out, by_split=True)
     originals = {folder / f"{item.stem}{item.suffix}" for item, folder in placed}
+    # Until all is written and listed these two say whose split is whose (`open_collection`): by
+    # lot, what is made of a photo could be held out, and the photo itself trained on.
+    guards = [out / name for name in ("train", "val")]
+    for guard in guards:
+        _make_folder(guard)
     for item, folder in placed:
         try:
             data = item.read()
-            rgb = read_rgb(data)
-            write_whole(folder / f"{item.stem}{item.suffix}", data, replace=replace)
-            numbered = (folder / f"{item.stem}.{number}{_ending(item)}" for number in count(1))
-            free = (path for path in numbered if path not in originals)
-            for made in make(item, rgb) if item.split == "train" else ():
-                write_whole(next(free), _encoded(made, _ending(item)), replace=replace)
+            original = folder / f"{item.stem}{item.suffix}"
+            if replace or not _holds(original, data):
+                rgb = read_rgb(data)
+                numbered = (folder / f"{item.stem}.{number}{_ending(item)}" for number in count(1))
+                free = (path for path in numbered if path not in originals)
+                for made in make(item, rgb) if item.split == "train" else ():
+                    _write(next(free), _encoded(made, _ending(item)), replace=replace)
+                _write(original, data, replace=replace)
         except PhotoError as error:
             yield item, str(error)
         else:
             yield item, None
+    for guard in guards:
+        with contextlib.suppress(OSError):
+            guard.rmdir()  # where no photo came into it
     left = {key: split for key, split in listed.items() if os.path.lexists(out / key)}
     if splits := left | _splits_below(out, {item.split for item in items}):
         write_whole(listing, split_list(splits), replace=replace)
+
+
+def _write(path: Path, data: bytes, *, replace: bool) -> None:
+    """`write_whole`, but what is there with these very bytes is done."""
+    if replace or not _holds(path, data):
+        write_whole(path, data, replace=replace)
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.stat().st_size == len(data) and path.read_bytes() == data
+    except OSError:
+        return False
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
 
 
 def _refuse_moved(items: Sequence[Item], out: Path, splits: set[str]) -> None:

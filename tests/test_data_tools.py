@@ -16,7 +16,7 @@ import pytest
 from colorcli.cli.ending import run_command_line
 from colorcli.closeups import close_ups, find_faces
 from colorcli.collection import Item, Location, open_collection
-from colorcli.curation import gray_of, random_transform
+from colorcli.curation import augment, gray_of, random_transform
 from colorcli.dealing import draw_split, shares_of
 from colorcli.errors import UsageError
 from colorcli.inspection import alike, inspect, perceptual_hash
@@ -600,3 +600,24 @@ def read_list(text: bytes) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "split.csv").write_bytes(text)
         return read_split_list(Path(folder))
+
+
+def test_an_interrupted_augment_leaks_nothing_and_goes_on(photos: Path, tmp_path: Path) -> None:
+    items = open_collection(photos)
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    assert all(error is None for _, error in augment(items, whole, factor=3))
+    work = augment(items, halves, factor=3)
+    for _ in range(len(items) // 2):
+        next(work)
+    work.close()
+    assert not (halves / "split.csv").exists()
+    for item in open_collection(halves):
+        assert item.split == Path(item.key).parts[0], item.key
+    made = {path: path.stat().st_mtime_ns for path in halves.rglob("*.*")}
+    assert all(error is None for _, error in augment(items, halves, factor=3))
+    assert tree(halves) == tree(whole)
+    assert all(path.stat().st_mtime_ns == time for path, time in made.items())
+
+
+def tree(folder: Path) -> dict[Path, bytes]:
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
