@@ -74,7 +74,7 @@ define ship
 	$(BIN)/colorize evaluate models/$(1) $(PHOTOS) $(SOME)
 endef
 
-# Of single_graph.py and straightforward.py the others make use.
+# single_graph.py and straightforward.py are helpers of the other scripts.
 WITHOUT_PHOTOS := cold_start folder engines networks floor tiles memory sessions
 WITH_PHOTOS := sizes hues aged edges faces training
 

@@ -32,7 +32,7 @@ def main() -> None:
     """Print a row a setting."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path)
-    parser.add_argument("--split", default="val-large")
+    parser.add_argument("--split", default="val")
     parser.add_argument("--limit", type=int, default=0)
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--radii", default=f"0,2,{guided.RADIUS},8")

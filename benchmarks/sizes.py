@@ -47,7 +47,7 @@ def main() -> None:
     """Print a row a size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path)
-    parser.add_argument("--split", default="val-large")
+    parser.add_argument("--split", default="val")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--sizes", default="160,224,320,448,640,896,full")

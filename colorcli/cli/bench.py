@@ -55,7 +55,7 @@ def bench(
         str, typer.Option(help="auto: the GPU, if there is one, and the CPU; or cpu, cuda[:N].")
     ] = "auto",
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Of the CPU; the default is its cores.")
+        int | None, typer.Option(min=1, help="Number of CPU threads; the default is all cores.")
     ] = None,
     precision: Annotated[str, typer.Option(help="auto, fp32 or int8.")] = "auto",
     tile: Annotated[

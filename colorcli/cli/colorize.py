@@ -46,7 +46,7 @@ def colorize(
         ),
     ] = None,
     quality: Annotated[
-        int, typer.Option(min=1, max=100, help="Of lossy formats.", rich_help_panel=_OUTPUT)
+        int, typer.Option(min=1, max=100, help="Quality of lossy formats.", rich_help_panel=_OUTPUT)
     ] = 95,
     force: Annotated[
         bool, typer.Option("--force", help="Replace existing outputs.", rich_help_panel=_OUTPUT)
@@ -71,13 +71,15 @@ def colorize(
     ] = "auto",
     threads: Annotated[
         int | None,
-        typer.Option(min=1, help="Of the CPU; the default is its cores.", rich_help_panel=_COLOURS),
+        typer.Option(
+            min=1, help="Number of CPU threads; the default is all cores.", rich_help_panel=_COLOURS
+        ),
     ] = None,
     precision: Annotated[
         str,
         typer.Option(
             metavar="auto|fp32|int8",
-            help="Of the arithmetic; auto is int8 where the model and the CPU have it.",
+            help="Precision of the arithmetic; auto is int8 where the model and the CPU have it.",
             rich_help_panel=_COLOURS,
         ),
     ] = "auto",

@@ -24,7 +24,7 @@ data = typer.Typer(
 )
 
 _Photos = Annotated[Path, typer.Argument(help="A folder tree of photos, or tar shards.")]
-_Seed = Annotated[int, typer.Option(help="The same seed draws the same lots.")]
+_Seed = Annotated[int, typer.Option(help="Random seed; the same seed gives the same result.")]
 _Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
 
 

@@ -28,12 +28,19 @@ def export(
     ],
     name: Annotated[str, typer.Option(help="Name of the model; the folder's by default.")] = "",
     version: Annotated[str, typer.Option(help="Version of the weights.")] = "1",
-    license_: Annotated[str, typer.Option("--license", help="Of the weights.")] = "unstated",
-    description: Annotated[str, typer.Option(help="One line.")] = "",
+    license_: Annotated[
+        str, typer.Option("--license", help="Licence of the weights.")
+    ] = "unstated",
+    description: Annotated[str, typer.Option(help="What the model is, in one line.")] = "",
     trained_on: Annotated[str, typer.Option(help="The photos, one line.")] = "unstated",
     default_size: Annotated[
-        int, typer.Option(min=8, help="Long side the network sees at --size auto.")
-    ] = 320,
+        int | None,
+        typer.Option(
+            min=8,
+            help="Long side the network sees at --size auto.",
+            show_default="320; 256 for fusion-lite",
+        ),
+    ] = None,
     vividness: Annotated[
         float, typer.Option(min=0.01, help="What --vividness 1 means; the network's own is 1.")
     ] = 1.0,
@@ -44,7 +51,7 @@ def export(
         Path | None, typer.Option(help="Mix in the weights of the run that this one began from.")
     ] = None,
     share: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Of the weights of --blend.")
+        float, typer.Option(min=0.0, max=1.0, help="Share of the weights of --blend.")
     ] = 0.4,
     reduce: Annotated[
         bool,

@@ -34,7 +34,7 @@ def make(
     photos: Annotated[
         int, typer.Option(min=1, help="Draw at most so many; each is shown once by each system.")
     ] = 100,
-    seed: Annotated[int, typer.Option(help="The same seed draws the same photos.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same study.")] = 0,
     question: Annotated[
         str, typer.Option(help="Asked of each picture; answered by yes or no.")
     ] = "Is the image looking natural?",

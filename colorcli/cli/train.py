@@ -89,7 +89,7 @@ def train(
         typer.Option(help="muon, adamw, adam, rmsprop, adadelta or sgd.", show_default="adamw"),
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(min=0.0, help="At its top.", show_default="0.001")
+        float | None, typer.Option(min=0.0, help="Peak learning rate.", show_default="0.001")
     ] = None,
     weight_decay: Annotated[
         float | None,
@@ -105,7 +105,10 @@ def train(
         float | None, typer.Option(min=0.0, help="End after these hours, if sooner.")
     ] = None,
     dropout: Annotated[
-        float, typer.Option(min=0.0, max=0.9, help="Of the fully connected layers' units.")
+        float,
+        typer.Option(
+            min=0.0, max=0.9, help="Share of the fully connected layers' units that is dropped."
+        ),
     ] = 0.0,
     size: Annotated[int, typer.Option(help="Side of the views; 0: the network's own.")] = 0,
     crop_min: Annotated[
@@ -118,7 +121,12 @@ def train(
         float, typer.Option(min=0.0, max=1.0, help="Views slanted by up to this tangent.")
     ] = 0.0,
     degrade: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Strength of old-photograph faults on L.")
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Old-photograph faults on L: each strikes a third of this share of the views.",
+        ),
     ] = 0.0,
     emulsion: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of views as early plates and films saw.")
@@ -150,7 +158,9 @@ def train(
     compile_: Annotated[
         bool, typer.Option("--compile/--no-compile", help="Compile the network: for GPUs.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of the weights, the order and the views.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Random seed of the weights, the order and the views.")
+    ] = 0,
     describe: Annotated[
         bool, typer.Option("--describe", help="Print the layers and leave.")
     ] = False,

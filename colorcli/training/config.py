@@ -42,7 +42,7 @@ class TrainConfig:
         crop_min: smallest share of a photo's area that a view covers.
         zoom: further random scaling.
         shear: largest random shear.
-        degrade: strength of the old-photograph faults on L, 0 to 1.
+        degrade: three times the share of views that each old-photograph fault on L strikes, 0 to 1.
         emulsion: share of the views whose L is what an early plate or film saw.
         distribution: weight of the distance of the distributions in `…-distribution`.
         rebalance: λ of the classification and distance objectives; None weighs all colours alike.

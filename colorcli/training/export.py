@@ -82,7 +82,8 @@ class Card:
         license: of its weights.
         description: one line.
         trained_on: the photos, one line.
-        default_size: the long side that the network sees unless told otherwise.
+        default_size: the long side that the network sees unless told otherwise; None: as the
+            network has it.
         vividness: what its chroma is multiplied by (a distribution's temperature divided).
         specialist: whether its description names the labels of its photos, for a `Router`.
     """
@@ -92,7 +93,7 @@ class Card:
     license: str = "unstated"
     description: str = ""
     trained_on: str = "unstated"
-    default_size: int = 320
+    default_size: int | None = None
     vividness: float = 1.0
     specialist: bool = False
 
@@ -296,7 +297,7 @@ def _write(
         },
         "input": {"multiple": network.multiple, "halo": network.halo},
         "output": {"stride": network.stride, "temperature": objective.temperature},
-        "default_size": card.default_size,
+        "default_size": card.default_size or get_network(config.network).default_size,
         "graphs": described,
     }
     (folder / "model.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")

@@ -139,6 +139,7 @@ class Network:
         build: makes one from options.
         heads: the heads it can have.
         training_size: side of the square crops it is trained on.
+        default_size: long side of a photo that it is shown at unless told otherwise.
         preset: the paper's own optimiser, batch and objective.
         scenes: whether it can be trained to tell scenes apart as well.
         extractor: whether it has a frozen extractor, with weights of its own.
@@ -153,6 +154,7 @@ class Network:
     build: Callable[[NetworkOptions], Colorizing]
     heads: tuple[Head, ...] = ("ab",)
     training_size: int = 224
+    default_size: int = 320
     preset: Preset = field(default_factory=Preset)
     scenes: bool = False
     extractor: bool = False

@@ -143,6 +143,7 @@ NETWORK = Network(
     build=FusionLite,
     heads=("ab", "bins"),
     training_size=224,
+    default_size=256,
     preset=Preset(objective="mse", optimizer="adamw", learning_rate=1e-3, batch=48),
     trunk=True,
 )
