@@ -22,13 +22,6 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         colorcli.Colourizer  # noqa: B018
 
 
-def test_the_example_of_the_documentation_runs() -> None:
-    gray = data.camera()
-    rgb = colorcli.Colorizer.load("fusion").colorize(gray)
-    assert rgb.shape == (*gray.shape, 3)
-    assert rgb.dtype == gray.dtype
-
-
 @pytest.mark.parametrize("heavy", ["torch", "onnx", "skimage", "scipy", "PIL", "matplotlib"])
 def test_colouring_a_photo_imports_nothing_it_does_not_use(heavy: str, tmp_path) -> None:
     import cv2

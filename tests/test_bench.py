@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 import colorcli.errors
@@ -25,7 +26,6 @@ from colorcli.bench.plot import exponent
 from colorcli.bench.timing import time_runs
 from colorcli.errors import UsageError
 from colorcli.model import Model
-from colorcli.photo import Photo
 
 PACKAGES = Path(colorcli.errors.__file__).parent.parent
 
@@ -284,4 +284,5 @@ def test_a_folder_without_photos_is_an_error(model_folder: Path, tmp_path: Path)
 
 
 def test_the_photo_of_the_table_is_gray() -> None:
-    assert Photo.from_array(synthetic_gray((16, 16))).depth == 8
+    assert synthetic_gray((16, 12)).shape == (16, 12)
+    assert synthetic_gray((16, 12)).dtype == np.uint8

@@ -1,0 +1,54 @@
+"""Imports run one way (docs/architecture.md): what a layer may know of, and nothing above it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import colorcli
+
+PACKAGE = Path(colorcli.__file__).parent
+# Each may import those before it on its line, and what none of the lines names.
+CHAINS = (
+    ("model", "colorizer", "router", "batch", "bench", "cli"),
+    ("model", "colorizer", "router", "evaluation", "comparison", "cli"),
+    ("errors", "lab", "photo", "colorizer", "study", "cli"),
+    ("errors", "lab", "photo", "walk", "collection", "training", "cli"),
+    ("spec", "model", "colorizer", "training", "cli"),
+    ("guided", "abmap", "colorizer", "training"),
+)
+
+
+def imported(path: Path) -> set[str]:
+    """The parts of the package that a file imports, wherever it does."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        found |= {name.split(".")[1] for name in names if name.startswith("colorcli.")}
+    return found
+
+
+def files_of(part: str) -> list[Path]:
+    folder = PACKAGE / part
+    return sorted(folder.rglob("*.py")) if folder.is_dir() else [PACKAGE / f"{part}.py"]
+
+
+@pytest.mark.parametrize("chain", CHAINS, ids=" → ".join)
+def test_nothing_imports_what_is_above_it(chain: tuple[str, ...]) -> None:
+    for position, part in enumerate(chain):
+        above = set(chain[position + 1 :])
+        for path in files_of(part):
+            assert not imported(path) & above, path.relative_to(PACKAGE)
+
+
+def test_training_is_imported_by_its_commands_alone() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        if "training" in imported(path):
+            assert path.relative_to(PACKAGE).parts[0] in ("training", "cli"), path
