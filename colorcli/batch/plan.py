@@ -20,6 +20,7 @@ from pathlib import Path
 from colorcli.batch.inputs import Found, find, found_alone, places_of
 from colorcli.batch.names import default_root, format_named, name_beside, name_for
 from colorcli.batch.refusals import (
+    STREAM,
     collisions,
     refuse_collisions,
     refuse_leaving,
@@ -31,9 +32,6 @@ from colorcli.files import is_stream
 from colorcli.looks import is_folder, is_too_long
 from colorcli.photo import FORMATS, coloured_suffix, suffix_of
 from colorcli.walk import EARLIER_OUTPUT, is_own_output, original_of, stem_of
-
-STREAM = Path("-")
-"""Standard input as a source, standard output as a target."""
 
 OUTPUT_EXISTS = "the output exists already"
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from colorcli.errors import UsageError
 from colorcli.files import identity, is_stream
 
-_STANDARD = Path("-")
+STREAM = Path("-")
+"""Standard input as a source, standard output as a target."""
 
 
 def refuse_collisions(writers: Mapping[Path, Path], *, format_given: bool = False) -> None:
@@ -40,7 +41,7 @@ def collisions(
     folders: dict[Path, str] = {}
     found: dict[Path, UsageError] = {}
     for source, target in writers.items():
-        if target == _STANDARD or is_stream(target):
+        if target == STREAM or is_stream(target):
             continue
         other = takers.setdefault(_key(target, folders), source)
         if other != source:
@@ -57,7 +58,7 @@ def writes(writers: Mapping[Path, Path], path: Path) -> bool:
     """Whether one of the targets is `path`, by whatever name."""
     folders: dict[Path, str] = {}
     key = _key(path, folders)
-    return any(_key(target, folders) == key for target in writers.values() if target != _STANDARD)
+    return any(_key(target, folders) == key for target in writers.values() if target != STREAM)
 
 
 def fold(name: str) -> str:
@@ -102,7 +103,7 @@ def refuse_replacing_inputs(writers: Mapping[Path, Path]) -> None:
     existing = {
         one: target
         for target in writers.values()
-        if target != _STANDARD and (one := identity(target)) and not is_stream(target)
+        if target != STREAM and (one := identity(target)) and not is_stream(target)
     }
     for source in writers if existing else ():
         one = identity(source)
@@ -138,4 +139,4 @@ def stays_inside(folder: Path, root: Path) -> bool:
 
 def writes_over(target: Path) -> bool:
     """Whether writing `target` would replace a file, or anything else of that name."""
-    return target != _STANDARD and os.path.lexists(target) and not is_stream(target)
+    return target != STREAM and os.path.lexists(target) and not is_stream(target)

@@ -20,7 +20,8 @@ from typing import Literal
 
 from colorcli.batch.engine import PHOTOS_A_CORE, Engine
 from colorcli.batch.outcome import Outcome
-from colorcli.batch.plan import STREAM, Job
+from colorcli.batch.plan import Job
+from colorcli.batch.refusals import STREAM
 from colorcli.batch.stages import Settings, Work, load, predict, save
 from colorcli.files import is_stream, try_folder, unwritable
 from colorcli.memory import keep_freed_memory

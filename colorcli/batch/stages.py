@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from colorcli.batch.outcome import Outcome
-from colorcli.batch.plan import OUTPUT_EXISTS, STREAM, Job
-from colorcli.batch.refusals import stays_inside
+from colorcli.batch.plan import OUTPUT_EXISTS, Job
+from colorcli.batch.refusals import STREAM, stays_inside
 from colorcli.errors import ColorizeError, ExistsError, PhotoError, UsageError
 from colorcli.files import write_whole
 from colorcli.photo import FORMATS, Limits, Photo, encode_photo, read_photo

@@ -75,8 +75,8 @@ def bench(
     """
     from colorcli.bench.conversions import measure, parse_sizes
     from colorcli.bench.plot import check_plot, draw
-    from colorcli.cli.measuring import refuse_unwritable
     from colorcli.cli.options import given, size_of, threads_of
+    from colorcli.cli.outputs import refuse_unwritable
     from colorcli.files import write_whole
 
     threads = threads_of(threads)

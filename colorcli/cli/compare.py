@@ -10,6 +10,8 @@ import typer
 
 from colorcli.cli import measuring
 from colorcli.cli.measuring import ModelsAndPhotos
+from colorcli.cli.outputs import refuse_unwritable
+from colorcli.cli.progress import say_failures
 from colorcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ def compare(
             "compare needs models and photos", tip="for example: colorize compare fusion photos/"
         )
     *models, last = models_and_photos
-    measuring.refuse_unwritable([out / _SHEET, out / _PAGE], force=force)
+    refuse_unwritable([out / _SHEET, out / _PAGE], force=force)
     everything, chosen = measuring.choose_photos(Path(last), split)
     items = spread(chosen, limit)
     training = [item for item in everything if item.split == "train"]
@@ -82,7 +84,7 @@ def compare(
     )
 
     rows = _table(result, specs)
-    measuring.say_failures(result.failed)
+    say_failures(result.failed)
     # The figures first: they took long, and the disk may be full.
     if json:
         print(json_module.dumps(_as_json(result, specs, out), indent=2))

@@ -45,7 +45,7 @@ def split(
 
     The other commands follow a split.csv that lies in the folder of the photos.
     """
-    from colorcli.cli.measuring import refuse_unwritable
+    from colorcli.cli.outputs import refuse_unwritable
     from colorcli.collection import open_collection
     from colorcli.dealing import draw_split, shares_of
     from colorcli.files import is_stream, write_whole
@@ -132,7 +132,7 @@ def check(
     ] = False,
 ) -> None:
     """Find gray, toned, tiny, corrupt and duplicate photos."""
-    from colorcli.cli.measuring import progress_bar
+    from colorcli.cli.progress import progress_bar
     from colorcli.collection import open_collection
     from colorcli.inspection import inspect
 
@@ -161,7 +161,7 @@ def check(
 
 def _tell(total: int, outcomes: Iterable[tuple[Item, str | None]]) -> None:
     """Say what failed, and the sums; exit with 1 if anything did."""
-    from colorcli.cli.measuring import progress_bar, say_failures
+    from colorcli.cli.progress import progress_bar, say_failures
 
     failed = []
     with progress_bar(total) as progress:

@@ -28,7 +28,7 @@ def epochs(
 
     Of each epoch asked for, the nearest one that the run reported at is shown.
     """
-    from colorcli.cli.measuring import refuse_unwritable
+    from colorcli.cli.outputs import refuse_unwritable
     from colorcli.training.run import Run
     from colorcli.training.snapshots import Snapshots
 

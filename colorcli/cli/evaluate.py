@@ -46,19 +46,21 @@ def evaluate(
     none. Needs the extra `evaluate` (scikit-image).
     """
     from colorcli.cli import measuring
+    from colorcli.cli.outputs import refuse_unwritable
+    from colorcli.cli.progress import progress_bar, say_failures
     from colorcli.collection import open_collection, select, spread
     from colorcli.evaluation import evaluate as measure
     from colorcli.evaluation import mean_colour
     from colorcli.extras import scikit_image
 
     scikit_image("metrics")
-    measuring.refuse_unwritable([sheet] if sheet else [], force=force)
+    refuse_unwritable([sheet] if sheet else [], force=force)
     everything = open_collection(photos)
     items = spread(select(everything, split, photos), limit)
     training = [item for item in everything if item.split == "train"]
     loaded, predict = measuring.load(model, device=device, size=size, vividness=vividness)
     name = measuring.name_of(loaded)
-    with measuring.progress_bar(len(items)) as progress:
+    with progress_bar(len(items)) as progress:
         report = measure(
             {name: predict},
             items,
@@ -67,7 +69,7 @@ def evaluate(
             by_source=by_source,
             progress=progress,
         )
-    measuring.say_failures(report.failed)
+    say_failures(report.failed)
     if json:
         print(json_module.dumps({"model": name, "split": split, **report.as_dict()}, indent=2))
     else:

@@ -65,8 +65,8 @@ def export(
     ] = False,
 ) -> None:
     """Export a run to ONNX, checked against PyTorch on the run's own photos."""
-    from colorcli.cli.measuring import refuse_unwritable
     from colorcli.cli.options import given
+    from colorcli.cli.outputs import refuse_unwritable
     from colorcli.training.export import Blend, Card, export_single
     from colorcli.training.export import export as export_run
     from colorcli.training.run import Run

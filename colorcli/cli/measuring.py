@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,8 +10,6 @@ import typer
 
 from colorcli.cli import messages
 from colorcli.errors import UsageError
-from colorcli.files import is_stream, try_folder, unwritable
-from colorcli.looks import is_folder, is_too_long
 
 if TYPE_CHECKING:
     from colorcli.collection import Item
@@ -134,30 +129,6 @@ def choose_photos(photos: Path, split: str | None) -> tuple[list[Item], list[Ite
     return items, select(items, split, photos)
 
 
-def refuse_unwritable(paths: Iterable[Path], *, force: bool) -> None:
-    """Refuse, before any work, files that could not be written after it.
-
-    Raises:
-        UsageError: one of them is there, and `force` is false; or it is a folder.
-        PhotoError: nothing can be written into its folder.
-    """
-    for path in paths:
-        if is_folder(path):
-            raise UsageError(f"{path}: is a folder", tip="give the name of a file")
-        if is_too_long(path):
-            raise UsageError(f"{path}: the name is too long", tip="give a shorter one")
-        if os.path.lexists(path) and not is_stream(path) and not force:
-            raise UsageError(f"{path}: exists already", tip="--force replaces it")
-        if not is_stream(path) and (error := try_folder(path.parent)) is not None:
-            raise unwritable(path, error)
-
-
-def say_failures(failed: Sequence[tuple[str, str]]) -> None:
-    """One line for each photo that could not be read."""
-    for key, reason in failed:
-        messages.error(reason if reason.startswith(key) else f"{key}: {reason}")
-
-
 def table_of(scores: Mapping[str, Scores]) -> list[list[str]]:
     """A header row, then one row for each metric: its name, then one figure a predictor."""
     rows = [["", *scores]]
@@ -188,15 +159,3 @@ def print_table(rows: Sequence[Sequence[str]], caption: str | None = None) -> No
     for row in rows[1:]:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)
-
-
-@contextmanager
-def progress_bar(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on the terminal, if there is one, that is told how many photos are done."""
-    if not messages.is_terminal():
-        yield lambda _done: None
-        return
-    from tqdm import tqdm
-
-    with tqdm(total=total, unit="photo", file=sys.stderr, dynamic_ncols=True) as bar:
-        yield lambda done: bar.update(done - bar.n)

@@ -18,8 +18,8 @@ from types import FrameType
 from colorcli.batch.engine import Engine
 from colorcli.batch.names import format_named
 from colorcli.batch.outcome import Report
-from colorcli.batch.plan import STREAM, Job, make_plan, refuse_both
-from colorcli.batch.refusals import writes
+from colorcli.batch.plan import Job, make_plan, refuse_both
+from colorcli.batch.refusals import STREAM, writes
 from colorcli.batch.run import Batch
 from colorcli.batch.stages import Settings
 from colorcli.cli import COMMANDS, messages

@@ -10,6 +10,8 @@ import typer
 
 from colorcli.cli import measuring, messages
 from colorcli.cli.measuring import ModelsAndPhotos
+from colorcli.cli.outputs import refuse_unwritable
+from colorcli.cli.progress import progress_bar, say_failures
 from colorcli.errors import PhotoError, UsageError
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ def make(
     if not question.strip():
         raise UsageError("--question: there is none", tip='for example "Is this a real photo?"')
     *models, last = models_and_photos
-    measuring.refuse_unwritable([out / _PAGE, out / _KEY], force=force)
+    refuse_unwritable([out / _PAGE, out / _KEY], force=force)
     _, items = measuring.choose_photos(Path(last), split)
     loaded = measuring.load_all(models, device=device, size=size)
     predictors = {name: predict for name, (_, predict) in loaded.items()}
@@ -77,11 +79,11 @@ def make(
     pictures, failed = [], list[tuple[str, str]]()
     drawn = make_pictures(predictors, items, photos=photos, seed=seed, truth=truth, failed=failed)
     total = min(photos, len(items))
-    with measuring.progress_bar(total) as progress:
+    with progress_bar(total) as progress:
         for done, of_one_photo in enumerate(drawn, 1):
             pictures += of_one_photo
             progress(done)
-    measuring.say_failures(failed)
+    say_failures(failed)
     if not pictures:
         raise PhotoError(f"{last}: none of {len(items)} photos could be read")
 

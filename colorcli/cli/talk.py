@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from colorcli.batch.engine import Engine
 from colorcli.batch.outcome import Counts, Outcome, Report
-from colorcli.batch.plan import STREAM, Job
+from colorcli.batch.plan import Job
+from colorcli.batch.refusals import STREAM
 from colorcli.cli import messages
 
 

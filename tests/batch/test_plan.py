@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from colorcli.batch.plan import STREAM, Job, make_plan
+from colorcli.batch.plan import Job, make_plan
+from colorcli.batch.refusals import STREAM
 from colorcli.errors import UsageError
 
 from .trees import pairs, touch

@@ -1,0 +1,27 @@
+"""How a command gets through many photos: a bar, and a line for each that failed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from colorcli.cli import messages
+
+
+def say_failures(failed: Sequence[tuple[str, str]]) -> None:
+    """One line for each photo that could not be read."""
+    for key, reason in failed:
+        messages.error(reason if reason.startswith(key) else f"{key}: {reason}")
+
+
+@contextmanager
+def progress_bar(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on the terminal, if there is one, that is told how many photos are done."""
+    if not messages.is_terminal():
+        yield lambda _done: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit="photo", file=sys.stderr, dynamic_ncols=True) as bar:
+        yield lambda done: bar.update(done - bar.n)
