@@ -73,6 +73,20 @@ def test_a_block_adds_what_it_was_given_where_that_fits() -> None:
         assert torch.equal(y, x if adds else torch.zeros(1, 8, 8, 8))
 
 
+def test_dropout_lets_photos_pass_by_blocks_in_training_alone() -> None:
+    torch.manual_seed(0)
+    block = Block(8, 8, 3, 1, 2)
+    block.skipped = 0.25
+    x = torch.rand(400, 8, 4, 4)
+    y, added = block(x), block.layers(x)
+    passed = (y == x).flatten(1).all(1)
+    assert 0.15 < passed.float().mean() < 0.35
+    # The others add more, so that it comes to the same on average.
+    torch.testing.assert_close(y[~passed], x[~passed] + added[~passed] / 0.75)
+    block.eval()
+    assert not (block(x) == x).flatten(1).all(1).any()
+
+
 def test_pretrained_weights_see_a_gray_photo_as_the_three_alike_colours_it_is(
     tmp_path: Path,
 ) -> None:

@@ -25,7 +25,8 @@ class NetworkOptions:
         head: `ab` regresses two channels, `bins` gives a logit per quantised ab bin.
         bins: number of ab bins, for the head `bins`.
         global_features: False builds the baseline without the global branch, where there is one.
-        dropout: probability of dropping a unit of the fully connected layers.
+        dropout: probability of dropping a unit of the fully connected layers; of `fusion-lite`,
+            at most, also of passing by a block of its trunk.
         global_pool: averages the feature maps before the fully connected layers.
         scenes: number of scene classes that the global branch tells apart; 0 builds no such head.
         pretrained: weights of a pretrained part, where there is one: `imagenet` gets them,

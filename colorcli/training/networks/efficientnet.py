@@ -64,7 +64,13 @@ class Convolution(nn.Conv2d):
 
 
 class Block(nn.Module):
-    """1×1 convolution up, k×k on each channel alone, 1×1 down; plus its input, where it fits."""
+    """1×1 convolution up, k×k on each channel alone, 1×1 down; plus its input, where it fits.
+
+    Where it fits, `skipped` is the share of photos that pass by the layers in training: stochastic
+    depth (Huang et al. 2016), which EfficientNet was trained with.
+    """
+
+    skipped = 0.0
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -80,7 +86,12 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """`(N, inputs, h, w)` → `(N, outputs, h/stride, w/stride)`."""
         y: Tensor = self.layers(x)
-        return x + y if self.adds else y
+        if not self.adds:
+            return y
+        if self.training and self.skipped:
+            stays = torch.rand(len(y), 1, 1, 1, device=y.device) >= self.skipped
+            y = y * (stays / (1 - self.skipped)).to(y.dtype)
+        return x + y
 
 
 class Trunk(nn.Module):
@@ -94,16 +105,18 @@ class Trunk(nn.Module):
         super().__init__()
         c = options.channels
         self.stem = nn.Sequential(*convolution(1, c(STEM), 3, 2, activated=True))
-        stages = []
-        inputs = c(STEM)
+        stages: list[nn.Sequential] = []
+        count = sum(stage.blocks for stage in STAGES)
+        inputs, behind = c(STEM), 0
         for stage in STAGES:
             blocks = []
             for index in range(stage.blocks):
                 stride = 1 if index else stage.stride
-                blocks.append(
-                    Block(inputs, c(stage.outputs), stage.kernel, stride, stage.expansion)
-                )
-                inputs = c(stage.outputs)
+                block = Block(inputs, c(stage.outputs), stage.kernel, stride, stage.expansion)
+                # The later, the more often: the first blocks see what all others need.
+                block.skipped = options.dropout * behind / count
+                blocks.append(block)
+                inputs, behind = c(stage.outputs), behind + 1
             stages.append(nn.Sequential(*blocks))
         self.stages = nn.ModuleList(stages)
         self.channels = tuple(c(STAGES[index].outputs) for index in SEEN)
