@@ -57,6 +57,11 @@ def inspect(data: bytes) -> Header:
         raise MalformedError("its pixels are stored as CIELAB, which is not read")
     if bits not in (1, 2, 4, 8, 16):
         raise MalformedError(f"its samples have {bits} bits, which are not read")
+    if bits == 2 or (bits == 4 and photometric in (0, 1)):
+        # OpenCV reads one bit, and palettes of four.
+        raise MalformedError(
+            f"its samples have {bits} bits, which are not read", tip="Save it with 8 bits"
+        )
     if bits == 16 and samples > 1 and _first(fields, _PLANAR, 1) == 2:
         # OpenCV would mix the planes up without a word.
         raise MalformedError("its channels are stored apart at 16 bits, which is not read")

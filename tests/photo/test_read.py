@@ -15,7 +15,7 @@ from skimage import data
 
 from colorcli import lab
 from colorcli.errors import PhotoError
-from colorcli.photo import Limits, png, read_photo
+from colorcli.photo import Limits, ifd, png, read_photo
 
 from . import samples
 from .samples import tiff
@@ -604,3 +604,13 @@ def test_the_other_pictures_of_a_jpeg_are_a_warning() -> None:
     body = b"MPF\0II*\0\x08\0\0\0\0\0\0\0\0\0"
     several = plain[:2] + b"\xff\xe2" + (len(body) + 2).to_bytes(2, "big") + body + plain[2:]
     assert read_photo(several).warnings == ("several pictures: only the first is read",)
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_grays_of_two_and_four_bits_are_refused_by_name(bits: int) -> None:
+    fields = {256: 8, 257: 4, 258: bits, 259: 1, 262: 1, 273: 200, 277: 1, 278: 4, 279: 4 * bits}
+    directory = {tag: ifd.short(value, "<") for tag, value in fields.items()}
+    stored = b"II*\0\x08\0\0\0" + ifd.write(directory, 8, "<")
+    with pytest.raises(PhotoError, match=f"samples have {bits} bits") as caught:
+        read_photo(stored.ljust(200, b"\0") + bytes(4 * bits))
+    assert caught.value.tip == "Save it with 8 bits"
