@@ -6,7 +6,9 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from skimage import data as skimage_data
 
 MODELS = Path(__file__).parent.parent / "models"
 
@@ -30,3 +32,13 @@ def heeding_ctrl_c() -> None:
     """A shell starts background jobs deaf to Ctrl-C, and what they start inherits that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module")
+def astronaut() -> np.ndarray:
+    return np.ascontiguousarray(skimage_data.astronaut()[::3, ::3])
+
+
+@pytest.fixture(scope="module")
+def coffee() -> np.ndarray:
+    return np.ascontiguousarray(skimage_data.coffee()[::3, ::3])

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import os
 import tarfile
-import tempfile
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -19,22 +18,10 @@ from colorcli.collection import Item, Location, open_collection
 from colorcli.curation import augment, gray_of, random_transform
 from colorcli.dealing import draw_split, shares_of
 from colorcli.errors import UsageError
-from colorcli.inspection import alike, inspect, perceptual_hash
+from colorcli.inspection import inspect
 from colorcli.lab import rgb_to_lab
-from colorcli.lists import read_split_list, split_list
-from colorcli.photo import read_rgb
 
 skimage_data = pytest.importorskip("skimage.data")
-
-
-@pytest.fixture(scope="module")
-def astronaut() -> np.ndarray:
-    return np.ascontiguousarray(skimage_data.astronaut()[::3, ::3])
-
-
-@pytest.fixture(scope="module")
-def coffee() -> np.ndarray:
-    return np.ascontiguousarray(skimage_data.coffee()[::3, ::3])
 
 
 def save(path: Path, rgb: np.ndarray, *options: int) -> Path:
@@ -556,50 +543,6 @@ def test_progress_of_an_inspection(photos: Path) -> None:
     done: list[int] = []
     inspect(open_collection(photos), progress=done.append)
     assert done == [1, 2, 3]
-
-
-def test_the_perceptual_hash_survives_what_files_go_through(
-    astronaut: np.ndarray, coffee: np.ndarray
-) -> None:
-    def bits(a: int | None, b: int | None) -> int:
-        assert a is not None
-        assert b is not None
-        return (a ^ b).bit_count()
-
-    original = perceptual_hash(astronaut)
-    small = cv2.resize(astronaut, (90, 90), interpolation=cv2.INTER_AREA)
-    jpeg = read_rgb(cv2.imencode(".jpg", astronaut[..., ::-1], [1, 40])[1].tobytes())
-    assert bits(original, perceptual_hash(small)) <= 3
-    assert bits(original, perceptual_hash(jpeg)) <= 3
-    assert bits(original, perceptual_hash(coffee)) > 12
-    assert perceptual_hash(np.full((50, 50, 3), 90, np.uint8)) is None
-
-
-def test_alike_finds_every_pair_within_its_distance() -> None:
-    random = np.random.default_rng(0)
-    base = [int(value) for value in random.integers(0, 2**63, 40)]
-    near = [value ^ (1 << 3) ^ (1 << 30) ^ (1 << 61) for value in base]
-    hashes = [(f"a{i}", value) for i, value in enumerate(base)]
-    hashes += [(f"b{i}", value) for i, value in enumerate(near)]
-    assert alike(hashes, 3) == [[f"a{i}", f"b{i}"] for i in range(40)]
-    assert alike(hashes, 2) == []
-
-
-def test_alike_joins_chains_and_refuses_what_it_cannot_find() -> None:
-    assert alike([("a", 0), ("b", 0b11), ("c", 0b1111)], 2) == [["a", "b", "c"]]
-    with pytest.raises(ValueError, match="distance 4"):
-        alike([], 4)
-
-
-def test_a_list_of_splits_holds_any_name() -> None:
-    names = {f"{odd}.jpg": "val" for odd in ("a,b", 'a"b', "a\nb", "a\rb", "a\r\nb", " a ", "")}
-    assert read_list(split_list(names)) == names
-
-
-def read_list(text: bytes) -> dict[str, str]:
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "split.csv").write_bytes(text)
-        return read_split_list(Path(folder))
 
 
 def test_an_interrupted_augment_leaks_nothing_and_goes_on(photos: Path, tmp_path: Path) -> None:

@@ -334,27 +334,21 @@ def test_closed_streams_hide_no_damage(photos: Path, tmp_path: Path, model_folde
     (tmp_path / "damaged.jpg").write_bytes(damaged)
     command = [sys.executable, "-m", "colorcli", "damaged.jpg", "--model", str(model_folder)]
     for closed in ("2>&-", ">&- 2>&-", "<&- >&- 2>&-"):
-        shell = subprocess.run(
-            f"{shlex.join(command)} -o out.png {closed}",
-            shell=True,
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(PACKAGES)},
-            check=False,
-        )
-        assert shell.returncode == 1
+        assert in_shell(f"{shlex.join(command)} -o out.png {closed}", tmp_path).returncode == 1
         assert not (tmp_path / "out.png").exists()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a folder in use stays there")
 def test_a_working_folder_that_is_gone_is_said(tmp_path: Path, photos: Path) -> None:
     command = [sys.executable, "-m", "colorcli", "../photos/camera.jpg"]
-    shell = subprocess.run(
-        f"mkdir gone && cd gone && rmdir ../gone && {shlex.join(command)}",
-        shell=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(PACKAGES)},
-        capture_output=True,
-        check=False,
-    )
+    line = f"mkdir gone && cd gone && rmdir ../gone && {shlex.join(command)}"
+    shell = in_shell(line, tmp_path)
     assert shell.returncode == 1
     assert shell.stderr.decode().startswith("error: the working folder is gone")
+
+
+def in_shell(line: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGES)}
+    return subprocess.run(
+        line, shell=True, cwd=folder, env=environment, capture_output=True, check=False
+    )

@@ -1,0 +1,123 @@
+"""What is not read is refused by name, and not read wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorcli.errors import PhotoError
+from colorcli.photo import ifd, read_photo
+
+from . import samples
+from .samples import tiff
+from .test_read import COLOUR, GRAY
+
+
+def test_tiffs_whose_channels_the_decoder_mixes_up_are_refused_by_name() -> None:
+    ink = np.dstack([GRAY] * 4)
+    for image, options, said in (
+        (ink.astype(np.uint16) * 257, {"photometric": "separated"}, "ink at 16 bits"),
+        (np.dstack([ink, GRAY]), {"photometric": "separated", "extrasamples": [2]}, "ink of 5"),
+        (
+            np.dstack([ink, ink]),
+            {"photometric": "rgb", "extrasamples": [0] * 5},
+            "channels beside its colours",
+        ),
+        (
+            np.dstack([ink, GRAY]),
+            {"photometric": "rgb", "extrasamples": [2, 0], "tile": (32, 32)},
+            "transparency",
+        ),
+    ):
+        with pytest.raises(PhotoError, match=said) as caught:
+            read_photo(tiff(image, planarconfig="contig", **options))
+        assert "Save it as" in (caught.value.tip or "")
+
+
+def test_jpeg_2000_that_the_decoder_mixes_up_is_refused_by_name() -> None:
+    colour = Image.fromarray(COLOUR)
+    gray = Image.merge("LA", [Image.fromarray(GRAY), Image.fromarray(GRAY)])
+    for image, said in (
+        (gray, "transparency beside gray"),
+        (colour.convert("YCbCr"), "sYCC"),
+        (colour.convert("CMYK"), "ink"),
+    ):
+        with pytest.raises(PhotoError, match=said) as caught:
+            read_photo(samples.saved(image, "JPEG2000"))
+        assert "sRGB" in (caught.value.tip or "")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "empty"),
+        (b"Dear diary, this is no photo.", "not a photo"),
+        (b"\xff\xd8\xff", "cut off"),
+        (b"\x89PNG\r\n\x1a\n", "cut off"),
+        (b"BM", "damaged"),
+        (b"P5\n", "no size"),
+    ],
+)
+def test_what_is_no_photo_is_said_in_one_line(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "letter.jpg"
+    path.write_bytes(content)
+    with pytest.raises(PhotoError, match=said) as caught:
+        read_photo(path)
+    assert "letter.jpg" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_files_and_folders_are_photo_errors(tmp_path: Path) -> None:
+    with pytest.raises(PhotoError, match=r"none\.png"):
+        read_photo(tmp_path / "none.png")
+    with pytest.raises(PhotoError):
+        read_photo(tmp_path)
+    with pytest.raises(PhotoError):
+        read_photo(Path("nul\0.png"))
+
+
+@pytest.mark.parametrize(
+    "family", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "JPEG2000", "BMP", "PPM"]
+)
+def test_a_cut_file_is_an_error_wherever_it_is_cut(family: str) -> None:
+    whole = samples.saved(GRAY, family)
+    for length in {*range(4, len(whole), len(whole) // 40), len(whole) - 2}:
+        with pytest.raises(PhotoError):
+            read_photo(whole[:length])
+
+
+def test_a_thumbnail_does_not_hide_that_a_jpeg_is_cut() -> None:
+    fields = samples.exif()
+    thumbnail = samples.saved(GRAY[:20, :20], "JPEG")
+    whole = samples.saved(GRAY, "JPEG", exif=fields.tobytes() + thumbnail)
+    assert read_photo(whole).shape == GRAY.shape
+    with pytest.raises(PhotoError, match="cut off"):
+        read_photo(whole[:-500])
+
+
+def test_floating_point_and_lab_tiffs_are_refused_by_name() -> None:
+    with pytest.raises(PhotoError, match="floating-point"):
+        read_photo(samples.saved(GRAY.astype(np.float32), "TIFF"))
+    with pytest.raises(PhotoError, match="CIELAB"):
+        read_photo(samples.saved(Image.fromarray(COLOUR).convert("LAB"), "TIFF"))
+
+
+def test_a_preview_is_not_taken_for_the_photo() -> None:
+    """As raw files are laid out: the first directory is a thumbnail, another holds the photo."""
+    preview = samples.tiff(samples.camera()[::4, ::4], subfiletype=1)
+    with pytest.raises(PhotoError, match="only a preview") as caught:
+        read_photo(preview)
+    assert "raw" in str(caught.value.tip)
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_grays_of_two_and_four_bits_are_refused_by_name(bits: int) -> None:
+    fields = {256: 8, 257: 4, 258: bits, 259: 1, 262: 1, 273: 200, 277: 1, 278: 4, 279: 4 * bits}
+    directory = {tag: ifd.short(value, "<") for tag, value in fields.items()}
+    stored = b"II*\0\x08\0\0\0" + ifd.write(directory, 8, "<")
+    with pytest.raises(PhotoError, match=f"samples have {bits} bits") as caught:
+        read_photo(stored.ljust(200, b"\0") + bytes(4 * bits))
+    assert caught.value.tip == "Save it with 8 bits"
