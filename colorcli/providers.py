@@ -199,9 +199,8 @@ def _why_no_cuda(index: int) -> tuple[str, str] | None:
         driver = ctypes.CDLL(_DRIVER)
     except OSError:
         return "no NVIDIA driver is installed", _DRIVER_TIP
-    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
-        return "the NVIDIA driver finds no device", "nvidia-smi tells what it finds"
-    if not count.value:
+    answers = driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
+    if not answers or not count.value:
         return "the NVIDIA driver finds no device", "nvidia-smi tells what it finds"
     if index >= count.value:
         known = ", ".join(f"cuda:{number}" for number in range(count.value))

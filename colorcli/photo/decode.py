@@ -21,6 +21,7 @@ _BROKEN = re.compile(
 )
 # ... and where they may have: padding of odd cameras, or a picture that ends too early.
 _DOUBTFUL = "extraneous bytes"
+_DAMAGED = "the ICC profile is damaged: dropped, and taken as sRGB"
 _UNFIT = "the ICC profile does not fit the pixels: taken as sRGB"
 
 # OpenCV reports on standard error what is raised here in one line.
@@ -85,7 +86,7 @@ def gray_of(pixels: Array, data: bytes, header: Header) -> Array:
                     how = None
                     header.warnings.append(_UNFIT)
         except MalformedError:
-            header.warnings.append("the ICC profile is damaged: dropped, and taken as sRGB")
+            header.warnings.append(_DAMAGED)
             header.metadata.icc = None
     elif header.cmyk:
         header.warnings.append("ink without a profile: converted by rule of thumb")
@@ -131,7 +132,7 @@ def _means_srgb(profile: bytes, pixels: Array, header: Header) -> bool:
     try:
         how = icc.response(profile, tables=_by_tables(pixels))
     except MalformedError:
-        header.warnings.append("the ICC profile is damaged: dropped, and taken as sRGB")
+        header.warnings.append(_DAMAGED)
         return True
     return how is not None and not header.cmyk and how.is_srgb()
 
