@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from colorcli.errors import DeviceError, ModelError
 from colorcli.precision import Precision, choose_precision
-from colorcli.providers import CUDA_TIP, Execution, choose_execution
+from colorcli.providers import CUDA_TIP, Execution, choose_execution, reason_of
 from colorcli.spec import GraphSpec, ModelSpec, find_model
 
 Features: TypeAlias = dict[str, Any]
 """What low-level features feed the other graphs with, by the names of their inputs: arrays, or on
 a GPU `onnxruntime.OrtValue` that stay there; L itself, where no graph makes features."""
 
-_NO_MEMORY = ("Failed to allocate memory", "out of memory", "ALLOC_FAILED")
+_NO_MEMORY = ("Failed to allocate memory", "out of memory", "ALLOC_FAILED", "ALLOCATION_FAILED")
 """How onnxruntime, CUDA, and cuBLAS and cuDNN say that memory does not suffice."""
 
 
@@ -232,7 +232,7 @@ class Model:
             if any(words in str(error) for words in _NO_MEMORY):
                 raise MemoryError(f"{name}: {error}") from None
             path = self.spec.graphs_at(self.precision.name)[name].path
-            raise ModelError(f"{path}: the graph cannot be run ({_first_line(error)})") from None
+            raise ModelError(f"{path}: the graph cannot be run ({reason_of(error)})") from None
 
 
 def _open_graphs(
@@ -300,7 +300,3 @@ def _check_channels(spec: ModelSpec, sessions: dict[str, Any]) -> None:
 def _agree(given: Any, taken: Any) -> bool:
     """Whether two numbers of channels are the same; one that a graph leaves open agrees."""
     return not (isinstance(given, int) and isinstance(taken, int)) or given == taken
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0][:200]

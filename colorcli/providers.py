@@ -76,7 +76,7 @@ class Execution:
         except (ModelError, ImportError):  # of onnxruntime itself: no fault of the graph
             raise
         except Exception as error:  # onnxruntime's own exceptions share no base class
-            line = str(error).strip().split("\n", 1)[0][:200]
+            line = reason_of(error)
             if self.cuda is not None:  # whether the graph is at fault, the CPU will tell
                 raise DeviceError(f"CUDA cannot run {path.name} ({line})", tip=CUDA_TIP) from None
             raise ModelError(f"{path}: not a graph that can be run ({line})") from None
@@ -111,7 +111,8 @@ class Execution:
                 "use_tf32": 1,
             }
             providers.insert(0, (CUDA, cuda))
-        return ort.InferenceSession(str(path), options, providers=providers)
+        # Its own way back to the CPU prints on standard output, and hides the reason.
+        return ort.InferenceSession(str(path), options, providers=providers, enable_fallback=0)
 
     def _cached(self, path: Path, sha256: str) -> Any:
         """A session from the cache, which learns the graph if it does not know it, if it can."""
@@ -178,6 +179,16 @@ def choose_execution(device: str, *, threads: int | None = None) -> Execution:
     if device != "auto":
         raise DeviceError(f"--device {device} cannot be used: {reason}", tip=tip)
     return Execution(None, False, threads, cpu_name(), fallback_reason=reason)
+
+
+def reason_of(error: Exception) -> str:
+    """Of what onnxruntime raised, the line that says why.
+
+    Of a CUDA library it is the call that failed, which hundreds of characters of C++ precede.
+    """
+    said = str(error).strip()
+    failure = re.search(r"\b(?:CUDA|CUDNN|CUDNN_FE|CUBLAS|CUFFT) failure \d+: [^;\n]+", said)
+    return (failure[0].strip() if failure else said.split("\n", 1)[0])[:200]
 
 
 def cpu_name() -> str:
