@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from colorcli.cli import messages
+from colorcli.cli.ending import lacking_library
 from colorcli.errors import ColorizeError
 from colorcli.extras import DISTRIBUTION
 from colorcli.processor import notable_flags, usable_cores
@@ -26,7 +27,7 @@ def doctor(
 ) -> None:
     """Show what colorize would run on here, and what is wrong.
 
-    The exit status is 0 if a photo could be coloured, else 1.
+    A small picture is coloured. The exit status is 0 if that could be done, else 1.
     """
     findings = _examine(model, device, precision)
     if json:
@@ -68,10 +69,11 @@ def _examine(model: str, device: str, precision: str) -> dict[str, Any]:
     except ColorizeError as error:
         findings.update(problem=str(error), tip=error.tip)
     except ImportError as error:
-        findings.update(
-            problem=f"a library cannot be loaded: {error}",
-            tip="install colorize anew, as its README says",
+        problem, tip = lacking_library(error) or (
+            f"a library cannot be loaded: {error}",
+            "install colorize anew, as its README says",
         )
+        findings.update(problem=problem, tip=tip)
     if {"onnxruntime", "onnxruntime-gpu"} <= findings["versions"].keys():
         findings.update(
             problem="onnxruntime and onnxruntime-gpu are both installed: one hides the other",
@@ -81,12 +83,17 @@ def _examine(model: str, device: str, precision: str) -> dict[str, Any]:
 
 
 def _try_out(model: str, device: str, precision: str) -> dict[str, Any]:
+    import numpy as np
     import onnxruntime
 
-    from colorcli.model import Model
+    from colorcli.colorizer import Colorizer
+    from colorcli.photo import Photo, encode_photo, read_photo
 
-    loaded = Model.load(model, device=device, precision=precision)
+    colorizer = Colorizer.load(model, device=device, precision=precision)
+    loaded = colorizer.model
     spec = loaded.spec
+    wedge = Photo.from_array(np.tile(np.arange(0, 256, 4, np.uint8), (64, 1)))
+    read_photo(encode_photo(wedge, colorizer.predict(wedge), format="jpeg"))
     return {
         "providers": onnxruntime.get_available_providers(),
         "device": loaded.device,

@@ -81,18 +81,25 @@ def _end_with(error: Exception, arguments: Sequence[str] | None) -> int:
             pip_install(extra),
         )
         return 2
-    library = re.match(r"(\S+): cannot open shared object file", str(error))
-    if library and isinstance(error, ImportError):
-        messages.error(
-            f"the system lacks {library[1]}, which {error.name or 'a package'} needs",
-            _LIBRARIES_OF.get(error.name or "", "install it with the system's package manager"),
-        )
+    if isinstance(error, ImportError) and (lacking := lacking_library(error)):
+        messages.error(*lacking)
         return 1
     messages.error(
         " ".join(f"unforeseen {type(error).__name__}: {error}".split()),
         "COLORIZE_DEBUG=1 shows the traceback; please report it",
     )
     return 1
+
+
+def lacking_library(error: ImportError) -> tuple[str, str] | None:
+    """The system's library that an import did not find, and what brings it; None: another fault."""
+    library = re.match(r"(\S+): cannot open shared object file", str(error))
+    if library is None:
+        return None
+    return (
+        f"the system lacks {library[1]}, which {error.name or 'a package'} needs",
+        _LIBRARIES_OF.get(error.name or "", "install it with the system's package manager"),
+    )
 
 
 def _in_our_case(message: str) -> str:

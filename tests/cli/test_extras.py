@@ -57,3 +57,6 @@ def test_a_library_that_a_slim_system_lacks_is_one_line_and_its_mend(
     assert mend in said(done)[1]
     assert len(said(done)) == 2
     assert not (tmp_path / "out.png").exists()
+    doctor = run("doctor", env={"PYTHONPATH": paths})
+    assert doctor.returncode == 1, "it says that a photo cannot be coloured, and why"
+    assert said(doctor) == said(done)
