@@ -21,8 +21,8 @@ from colorcli.spec import DEFAULT_MODEL
 
 Size = int | Literal["auto", "full"]
 
-BYTES_PER_PIXEL = 320
-"""Peak memory of the sessions per pixel of L: the 64- to 128-channel maps at H/2 of width 1.0."""
+BYTES_PER_PIXEL = 420
+"""Peak memory of a pass per pixel of L, of `lifelike`; of the papers' whole network it is 400."""
 
 SMALLEST_TILE = 256
 
@@ -87,6 +87,7 @@ class Colorizer:
 
     def __init__(self, model: Model) -> None:
         self.model = model
+        self._suffices: int | None = None  # side of a tile, once memory ran out with larger ones
 
     @classmethod
     def load(
@@ -216,14 +217,14 @@ class Colorizer:
             for side in network_shape
         )
         extent = photo.shape if scaled else (padded[0], padded[1])
-        side = tile
+        side = tile or self._suffices
         while True:
             try:
                 grid, means = self._grid(
                     photo, seen, (padded[0], padded[1]), side, vividness, global_features
                 )
             except MemoryError:
-                side = self._smaller(side, padded)
+                side = self._suffices = self._smaller(side, padded)
             else:
                 break
         # Overflow or broken weights would end as black pixels that look like work done.

@@ -29,7 +29,8 @@ if sys.platform != "win32":  # on Windows an open file cannot be deleted: that i
 PREFIX = ".colorize-"
 SUFFIX = ".tmp"
 
-_DAY = 24 * 60 * 60
+_MINUTE = 60
+_DAY = 24 * 60 * _MINUTE
 
 _OPEN_FILES = re.compile(r"/dev/fd|/proc/[^/]+(/task/[^/]+)?/fd")
 """Folders whose files are those that a process has opened."""
@@ -230,6 +231,9 @@ def _open_locked(folder: Path) -> tuple[io.FileIO, Path]:
 
 def _remove_if_stray(path: Path) -> bool:
     if sys.platform == "win32":
+        # Between its writer's closing and its renaming nothing guards it but its age.
+        if time.time() - path.stat().st_mtime < _MINUTE:
+            return False
         path.unlink()  # fails while its writer has it open
         return True
     descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -140,24 +140,6 @@ def own_chroma(lab: Array) -> float:
     return mean_chroma(flat[:, 1:] - tone)
 
 
-def auc(ab_error: Array, weights: Array | None = None) -> float:
-    """Area under the cumulative curve of ab errors, thresholds 0-150 (Zhang et al. 2016, 3.1).
-
-    The curve at t is the (weighted) share of pixels whose error is ≤ t (+ 0.001, for what float32
-    leaves of nothing); the area is its mean over t = 0, 1, …, 150. Code that takes the trapezoidal
-    rule instead gives up to 0.33 points more.
-
-    Args:
-        ab_error: ‖ab_true − ab_pred‖₂ of each pixel (...), CIELAB units.
-        weights: of each pixel (...); None counts all alike.
-
-    Returns:
-        Percent; 100 where every error is 0.
-    """
-    flat = None if weights is None else np.ravel(weights)
-    return _area(np.bincount(_threshold(np.ravel(ab_error)), flat, THRESHOLDS + 2))
-
-
 def ab_bin(ab: Array) -> npt.NDArray[np.intp]:
     """The bin of each colour on the grid of 10 units centred on gray.
 
@@ -171,16 +153,14 @@ def ab_bin(ab: Array) -> npt.NDArray[np.intp]:
     return np.asarray(cell[..., 0] * _SIDE + cell[..., 1])
 
 
-def rebalancing(counts: Array, *, uniform: float = 0.0, sigma: float = SPREAD) -> Array:
+def rebalancing(counts: Array, *, sigma: float = SPREAD) -> Array:
     """The weight of a pixel by the bin of its true colour: rare colours count as much as common.
 
-    w = ((1 − λ)·p̃ + λ/Q)⁻¹, where p̃ is the share of each bin smoothed by a Gaussian of σ on the
-    ab grid, and Q the number of bins that occur (Zhang et al. 2016, section 2.2, equation 4).
-    Evaluation takes λ = 0: inverse class probability alone (section 3.1).
+    w = 1/p̃, where p̃ is the share of each bin smoothed by a Gaussian of σ on the ab grid: the
+    inverse class probability of Zhang et al. 2016, section 3.1.
 
     Args:
         counts: pixels of each bin (625,).
-        uniform: λ in [0, 1].
         sigma: in CIELAB units; 0 does not smooth.
 
     Returns:
@@ -198,8 +178,7 @@ def rebalancing(counts: Array, *, uniform: float = 0.0, sigma: float = SPREAD) -
         # Every bin gives away exactly what it has, at the border too.
         kernel /= kernel.sum(axis=0)
         smooth = kernel @ smooth @ kernel.T
-    mixed = (1 - uniform) * smooth.reshape(-1) + uniform / there.sum()
-    weights = np.where(there, 1 / np.where(there, mixed, 1), 0)
+    weights = np.where(there, 1 / np.where(there, smooth.reshape(-1), 1), 0)
     return np.asarray(weights / (weights * share).sum())
 
 
@@ -222,7 +201,15 @@ class ErrorHistogram:
         self.counts += np.bincount(cell, minlength=self.counts.size).reshape(self.counts.shape)
 
     def auc(self) -> float:
-        """`auc` of all pixels counted, each alike: percent; nan before the first."""
+        """Area under the cumulative curve of errors, thresholds 0-150 (Zhang et al. 2016, 3.1).
+
+        The curve at t is the share of pixels whose error ‖ab_true − ab_pred‖₂ is ≤ t (+ 0.001, for
+        what float32 leaves of nothing); the area is its mean over t = 0, 1, …, 150. Code that takes
+        the trapezoidal rule instead gives up to 0.33 points more.
+
+        Returns:
+            Percent; 100 where every error is 0, nan before the first pixel.
+        """
         return _area(self.counts.sum(axis=0))
 
     def auc_rebalanced(self, *, sigma: float = SPREAD) -> float:

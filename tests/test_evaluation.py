@@ -238,7 +238,7 @@ def test_a_sheet_that_could_not_be_written_is_refused_before_the_work(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("colorcli.cli.measuring.load", lambda *_, **__: pytest.fail("loaded"))
+    monkeypatch.setattr("colorcli.cli.measuring.load_all", lambda *_, **__: pytest.fail("loaded"))
     (tmp_path / "file").write_text("precious")
     for sheet in (tmp_path / "file" / "sheet.png", tmp_path):
         status, _, err = command(capsys, model_folder, photos, "--sheet", sheet, "--force")

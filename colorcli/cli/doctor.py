@@ -92,7 +92,7 @@ def _try_out(model: str, device: str, precision: str) -> dict[str, Any]:
     colorizer = Colorizer.load(model, device=device, precision=precision)
     loaded = colorizer.model
     spec = loaded.spec
-    wedge = Photo.from_array(np.tile(np.arange(0, 256, 4, np.uint8), (64, 1)))
+    wedge = Photo.from_array(np.tile(np.arange(0, 256, 4, dtype=np.uint8), (64, 1)))
     read_photo(encode_photo(wedge, colorizer.predict(wedge), format="jpeg"))
     return {
         "providers": onnxruntime.get_available_providers(),

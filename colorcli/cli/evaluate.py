@@ -58,8 +58,8 @@ def evaluate(
     everything = open_collection(photos)
     items = spread(select(everything, split, photos), limit)
     training = [item for item in everything if item.split == "train"]
-    loaded, predict = measuring.load(model, device=device, size=size, vividness=vividness)
-    name = measuring.name_of(loaded)
+    loaded = measuring.load_all([model], device=device, size=size, vividness=vividness)
+    ((name, (_, predict)),) = loaded.items()
     with progress_bar(len(items)) as progress:
         report = measure(
             {name: predict},

@@ -41,7 +41,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def load(name: str, *, device: str, size: str, vividness: float = 1.0) -> tuple[Model, Predict]:
+def _load(name: str, *, device: str, size: str, vividness: float) -> tuple[Model, Predict]:
     """A model, and its L → ab with the options of the command line.
 
     Args:
@@ -69,7 +69,7 @@ def load(name: str, *, device: str, size: str, vividness: float = 1.0) -> tuple[
     return colorizer.model, predict
 
 
-def name_of(model: Model) -> str:
+def _name_of(model: Model) -> str:
     """What a model is called beside others: as its folder.
 
     Raises:
@@ -90,18 +90,26 @@ def name_of(model: Model) -> str:
 def load_all(
     models: Sequence[str], *, device: str, size: str, vividness: float = 1.0
 ) -> dict[str, tuple[Model, Predict]]:
-    """Several models, each as `load` gives it, by the names of their folders.
+    """Models, each with its L → ab, by the names of their folders.
+
+    Args:
+        models: names or folders, or routers (`auto:…`), which are called as they were given.
+        device: `--device`.
+        size: `--size`.
+        vividness: `--vividness`.
 
     Raises:
-        UsageError: as `load` and `name_of`; or two have one name.
-        Others: as `load`.
+        UsageError: an option is impossible, or impossible for one of them; two have one name, or
+            one that of a column that is no model's.
+        ModelError: there is no such model, or it is broken.
+        DeviceError: the device asked for by name cannot be used.
     """
     from colorcli.router import PREFIX
 
     loaded: dict[str, tuple[Model, Predict]] = {}
     for given in models:
-        model, predict = load(given, device=device, size=size, vividness=vividness)
-        name = name_of(model)
+        model, predict = _load(given, device=device, size=size, vividness=vividness)
+        name = _name_of(model)
         # Two folders may hold models of one name: runs of one training, say.
         name = given if name in loaded or given.startswith(PREFIX) else name
         if name in loaded:

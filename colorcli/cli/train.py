@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -107,7 +108,10 @@ def train(
     dropout: Annotated[
         float,
         typer.Option(
-            min=0.0, max=0.9, help="Share of the fully connected layers' units that is dropped."
+            min=0.0,
+            max=0.9,
+            help="Share of the fully connected layers' units that is dropped; in fusion-lite of "
+            "its trunk's blocks too.",
         ),
     ] = 0.0,
     size: Annotated[int, typer.Option(help="Side of the views; 0: the network's own.")] = 0,
@@ -275,11 +279,12 @@ def _train(
         bar_format="{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
         mininterval=1.0,
         file=sys.stderr,
+        disable=not messages.is_terminal(),
     ) as bar:
-        began = bar._time()
+        began = time.monotonic()
 
         def on_step(loss: float, progress: Progress) -> None:
-            rate = (progress.seen - start) / max(1e-9, bar._time() - began)
+            rate = (progress.seen - start) / max(1e-9, time.monotonic() - began)
             bar.set_postfix_str(
                 f"loss {loss:.5g}, {progress.seen:,} photos seen, {rate:.1f} photos/s",
                 refresh=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,7 +49,13 @@ def decode_photos(items: list[Item], name: str, config: TrainConfig, workers: in
 
     from colorcli.training.store import PhotoStore
 
-    with tqdm(total=len(items), desc=name, unit="photo", file=sys.stderr) as bar:
+    with tqdm(
+        total=len(items),
+        desc=name,
+        unit="photo",
+        file=sys.stderr,
+        disable=not messages.is_terminal(),
+    ) as bar:
         store = PhotoStore.decode(
             items,
             short_side=config.short_side,
@@ -74,15 +81,19 @@ def choose_device(name: str) -> torch.device:
     """
     import torch
 
+    named = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", name)
+    if named is None:
+        raise UsageError(f"no device is called {name!r}", tip="auto, cpu or cuda[:N]")
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UsageError(f"no device is called {name!r}", tip="auto, cpu or cuda[:N]") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
+    if name == "cpu":
+        return torch.device(name)
+    if not torch.cuda.is_available():
         raise DeviceError("PyTorch finds no CUDA device", tip="--device cpu trains on the CPU")
-    return device
+    if int(named[1] or 0) >= torch.cuda.device_count():
+        known = ", ".join(f"cuda:{number}" for number in range(torch.cuda.device_count()))
+        raise DeviceError(f"PyTorch finds no device {named[1]}", tip=f"there is {known}")
+    return torch.device(name)
 
 
 @contextmanager
@@ -118,7 +129,9 @@ def use_bf16(precision: str, device: torch.device) -> bool:
     if device.type == "cuda":
         # Older ones emulate it, which is slower than float32.
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    # macOS on ARM is built without oneDNN, and without its operators.
+    onednn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return onednn and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def describe_network(config: TrainConfig) -> None:

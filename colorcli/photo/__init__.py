@@ -1,7 +1,7 @@
 """A photo file read whole, and encoded whole."""
 
 from colorcli.photo.encode import encode_photo
-from colorcli.photo.formats import FORMATS, coloured_suffix, format_of, suffix_of
+from colorcli.photo.formats import FORMATS, coloured_suffix, suffix_of
 from colorcli.photo.image import Metadata, Photo
 from colorcli.photo.read import Limits, read_photo, read_rgb
 from colorcli.photo.render import AbRows, render
@@ -14,7 +14,6 @@ __all__ = [
     "Photo",
     "coloured_suffix",
     "encode_photo",
-    "format_of",
     "read_photo",
     "read_rgb",
     "render",

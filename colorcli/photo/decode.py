@@ -10,7 +10,7 @@ import numpy as np
 from colorcli import lab, srgb
 from colorcli.photo import icc, managed
 from colorcli.photo.header import Header, MalformedError
-from colorcli.photo.image import STRIP, Array
+from colorcli.photo.image import STRIP, Array, reduced
 from colorcli.photo.overhear import overhear
 from colorcli.photo.response import Response, power
 
@@ -123,7 +123,7 @@ def rgb_of(pixels: Array, data: bytes, header: Header) -> Array:
     elif pixels.ndim == 2:
         pixels = gray_of(pixels, data, header)
     if pixels.dtype == np.uint16:
-        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        pixels = reduced(pixels, 255).astype(np.uint8)
     return pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=-1)
 
 

@@ -12,7 +12,7 @@ from colorcli.errors import PhotoError
 from colorcli.photo import bmp, exif, icc, jp2, jpeg, png, pnm, tiff, webp, xmp
 from colorcli.photo.formats import FAMILIES, FORMATS, Family, suffix_of
 from colorcli.photo.header import MalformedError
-from colorcli.photo.image import Array, Metadata, Photo
+from colorcli.photo.image import Array, Metadata, Photo, reduced
 from colorcli.photo.render import AbRows, render
 
 _EMBED: dict[str, Callable[[bytes, Metadata], tuple[bytes, list[str]]]] = {
@@ -89,7 +89,7 @@ def encode_photo(
     try:
         pixels = render(photo, ab, bgr=True)
         if maximum is not None:
-            pixels = _reduced(pixels, maximum)
+            pixels = reduced(pixels, maximum)
         if format == "avif":
             return _avif(pixels, quality, metadata)
         encoded = _encoded(suffix, pixels, _parameters(format, quality))
@@ -120,7 +120,7 @@ def _fitting(photo: Photo, family: Family, warn: Callable[[str], None]) -> tuple
             return photo, (1 << deepest) - 1
         alpha = photo.alpha
         if alpha is not None:
-            alpha = _reduced(alpha, 255).astype(np.uint8)
+            alpha = reduced(alpha, 255).astype(np.uint8)
         photo = replace(photo, depth=8, alpha=alpha)
     return photo, None
 
@@ -158,12 +158,6 @@ def _tag(profile: bytes | None) -> bytes | None:
     except MalformedError:
         pass
     return icc.srgb()
-
-
-def _reduced(values: Array, maximum: int) -> Array:
-    """uint16 spread over 0 to `maximum`, rounded."""
-    table = ((np.arange(65536) * maximum + 32767) // 65535).astype(np.uint16)
-    return table[values]
 
 
 def _parameters(format: str, quality: int) -> list[int]:  # noqa: A002

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePath
 from types import MappingProxyType
 
 from colorcli.errors import PhotoError
@@ -76,28 +75,6 @@ def coloured_suffix(suffix: str) -> str:
         ".ppm" for ".pgm" and ".pbm", which promise a picture without colours; else `suffix`.
     """
     return ".ppm" if suffix.lower() in _COLOURLESS else suffix
-
-
-def format_of(path: str | PurePath) -> str:
-    """The family that a file name asks for.
-
-    Args:
-        path: a file name; only its suffix is looked at, in any case.
-
-    Returns:
-        A key of `FAMILIES`.
-
-    Raises:
-        PhotoError: the suffix is none of `FORMATS`.
-    """
-    name = PurePath(path)
-    try:
-        return FORMATS[name.suffix.lower()]
-    except KeyError:
-        known = " ".join(family.suffixes[0] for family in FAMILIES.values())
-        raise PhotoError(
-            f"{name}: no photo format is called '{name.suffix}'", tip=f"Known: {known}"
-        ) from None
 
 
 def suffix_of(format: str) -> str:  # noqa: A002

@@ -18,6 +18,12 @@ Array: TypeAlias = npt.NDArray[Any]
 STRIP = 128
 
 
+def reduced(values: Array, maximum: int) -> Array:
+    """uint16 (...) spread over 0 to `maximum`, at most 65535, and rounded: uint16 (...)."""
+    table = ((np.arange(65536) * maximum + 32767) // 65535).astype(np.uint16)
+    return np.asarray(table[values])
+
+
 @dataclass
 class Metadata:
     """What a file says beside its pixels.

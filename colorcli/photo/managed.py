@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from colorcli.photo.image import Array
+from colorcli.photo.image import Array, reduced
 
 
 def available() -> bool:
@@ -32,7 +32,7 @@ def srgb_of_pixels(pixels: Array, profile: bytes) -> Array | None:
     from PIL import Image
 
     if pixels.dtype == np.uint16:
-        pixels = (pixels // 257).astype(np.uint8)
+        pixels = reduced(pixels, 255).astype(np.uint8)
     return _converted(Image.fromarray(pixels), profile)
 
 

@@ -37,7 +37,7 @@ class TrainConfig:
         warmup: share of the run over which the learning rate rises.
         clip: largest norm of the gradient.
         ema: decay of the moving average of the weights, which is what is evaluated and exported.
-        dropout: on the fully connected layers.
+        dropout: on the fully connected layers, and the blocks of a pretrained trunk.
         size: side of the training views; 0 takes the network's own.
         crop_min: smallest share of a photo's area that a view covers.
         zoom: further random scaling.

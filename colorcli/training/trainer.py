@@ -324,7 +324,7 @@ class Trainer:
 
     def _prior(self) -> Tensor | None:
         kind = get_objective(self.config.objective)
-        if not issubclass(kind, Rebalanced):
+        if not issubclass(kind, Rebalanced) or self.config.rebalance is None:
             return None
         generator = torch.Generator().manual_seed(self.config.seed)
         count = len(self.photos.pixels)

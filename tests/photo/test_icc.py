@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 from skimage import data
 
 from colorcli import lab
-from colorcli.photo import Photo, encode_photo, icc, read_photo
+from colorcli.photo import Photo, encode_photo, icc, managed, read_photo
 
 from . import samples
 
@@ -245,6 +245,14 @@ def test_a_table_profile_is_applied_by_littlecms() -> None:
     photo = read_with_bytes(data_)
     assert photo.warnings == ()
     assert np.abs(photo.L() - COLOUR.mean(axis=-1) / 2.55).mean() < 1
+
+
+def test_16_bits_are_rounded_to_the_eight_that_a_table_profile_takes() -> None:
+    data_ = table_profile(b"RGB ", lambda corner: 100 * corner.mean())
+    expected = managed.srgb_of_pixels(COLOUR, data_)
+    for off in (-120, 120):
+        near = np.clip(COLOUR.astype(np.int32) * 257 + off, 0, 65535).astype(np.uint16)
+        assert np.array_equal(managed.srgb_of_pixels(near, data_), expected)
 
 
 def test_tables_go_before_the_curves_of_a_profile_that_has_both() -> None:

@@ -13,12 +13,15 @@ import cv2
 import numpy as np
 import pytest
 
+from colorcli.__main__ import main
 from colorcli.colorizer import Colorizer, FloatL
 from colorcli.errors import ColorizeError, ModelError, UsageError
 from colorcli.model import Model
 from colorcli.router import Router, load_colorizer
 from colorcli.training.export import Card, export
 from colorcli.training.run import Run
+
+from .runs import Photos
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +106,16 @@ def test_the_command_takes_it(models: Path, tmp_path: Path) -> None:
     assert written is not None
     assert written.shape == (40, 48, 3)
     assert b"auto:general,space,drinks" in (tmp_path / "out.png").read_bytes()
+
+
+def test_its_figures_bear_its_name(
+    models: Path, photos: Photos, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = routed(models, "general", "space", "drinks")
+    assert main(["evaluate", name, str(photos.folder), "--device", "cpu", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["model"] == name
+    assert name in found["scores"]
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ import torch
 
 from colorcli.__main__ import main
 from colorcli.cli import train as command
-from colorcli.cli.training import split_photos
+from colorcli.cli.training import choose_device, split_photos, use_bf16
 from colorcli.collection import Item, open_collection
+from colorcli.errors import DeviceError
 from colorcli.training.config import TrainConfig
 from colorcli.training.run import Run
 from colorcli.training.store import PhotoStore
@@ -169,6 +170,7 @@ def test_an_option_left_out_is_the_setting_of_a_run_that_says_nothing() -> None:
         (("--optimizer", "lion"), "no optimizer is called 'lion'"),
         (("--precision", "fp8"), "no precision is called 'fp8'"),
         (("--device", "abacus"), "no device is called 'abacus'"),
+        (("--device", "mps"), "no device is called 'mps'"),
         (("--init", "sepia"), "no model is called 'sepia'"),
         (("--size", "100"), "--size 100: this network is trained on multiples of 8"),
         (("--size", "-8"), "--size -8"),
@@ -372,3 +374,21 @@ def test_an_interrupted_run_says_by_what(
     assert main(["train", str(flat), "--out", str(tmp_path / "run"), *TINY, *HERE]) == status
     assert "--resume" in capsys.readouterr().err.splitlines()[-1]
     assert (tmp_path / "run" / "checkpoint.pt").exists()
+
+
+def test_a_gpu_that_is_not_there_is_named_with_those_that_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(DeviceError, match="no device 7") as error:
+        choose_device("cuda:7")
+    assert error.value.tip == "there is cuda:0, cuda:1"
+
+
+def test_without_onednn_there_is_no_bfloat16_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in PyTorch for macOS on ARM, which lacks its operators too."""
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    monkeypatch.setattr(torch.ops, "mkldnn", object())
+    assert not use_bf16("auto", torch.device("cpu"))

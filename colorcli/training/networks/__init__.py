@@ -1,7 +1,8 @@
 """The registry of architectures: one file each, found by being in this folder.
 
 A file declares `NETWORK`, a `Network`: its name, its source, how it is built, and the settings its
-paper trained it with. Adding an architecture touches no other file.
+paper trained it with. To add an architecture is to add a file here, and its name to the help of
+`colorize train --network`.
 """
 
 from __future__ import annotations
