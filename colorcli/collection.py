@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from colorcli.errors import PhotoError, UsageError
 from colorcli.lists import Entry, read_index, read_split_list
+from colorcli.looks import NO_SUCH_FILE, is_folder, why_unreadable
 from colorcli.photo.formats import FORMATS
 from colorcli.walk import walk
 
@@ -114,18 +115,19 @@ def open_collection(
         PhotoError: a shard or an index cannot be read, or there is no photo at all.
     """
     path = Path(path)
-    if path.is_dir():
+    if is_folder(path):
         shards = sorted(p for p in path.glob("*.tar") if not p.name.startswith("."))
         items = _from_shards(shards, validation) if shards else []
         items = items or _from_tree(path, validation)
-    elif path.suffix.lower() == ".tar" and path.is_file():
+    elif (fault := why_unreadable(path)) is not None:
+        missing = fault[0] == NO_SUCH_FILE
+        raise UsageError(f"{path}: {'no such file or folder' if missing else fault[0]}")
+    elif path.suffix.lower() == ".tar":
         items = _from_shards([path], validation)
-    elif path.is_file():
+    else:
         key, suffix = path.name, path.suffix.lower()
         lot = hashed_split(key, validation)
         items = [Item(key, lot, "", "", "", Location(path), suffix)]
-    else:
-        raise UsageError(f"{path}: no such file or folder")
     if not items:
         raise PhotoError(
             f"{path}: no photos found",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from colorcli.errors import ModelError
+from colorcli.looks import NO_SUCH_FILE, is_folder, why_unreadable
 from colorcli.precision import PrecisionSpec
 
 FORMAT = 1
@@ -43,9 +44,12 @@ def find_model(name: str) -> Path:
     folders = model_folders()
     if name in folders:
         return folders[name]
-    if (Path(name) / "model.json").is_file():
-        return Path(name)
-    if Path(name).is_dir():
+    if is_folder(Path(name)):
+        fault = why_unreadable(Path(name) / "model.json")
+        if fault is None:
+            return Path(name)
+        if fault[0] != NO_SUCH_FILE:
+            raise ModelError(f"{name}/model.json: {fault[0]}")
         raise ModelError(f"{name}: the folder holds no model.json, so it is no model")
     raise ModelError(
         f"no model is called {name!r}",

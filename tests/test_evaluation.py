@@ -249,6 +249,26 @@ def test_a_sheet_that_could_not_be_written_is_refused_before_the_work(
     assert "not a folder" in capsys.readouterr().err
 
 
+def test_a_sheet_replaces_no_photo_and_no_file_of_another_kind(
+    photos: Path, model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = next(path for path in sorted(photos.rglob("*")) if path.suffix == ".png")
+    other = tmp_path / "other.jpg"
+    other.write_text("precious")
+    before = photo.read_bytes()
+    for sheet, words in ((photo, "and then replaced"), (other, "a .png file")):
+        status, _, err = command(capsys, model_folder, photos, "--sheet", sheet, "--force")
+        assert status == 2
+        assert words in err
+    photo.rename(photo.with_name("sheet.png"))
+    status = run_command_line(
+        list(map(str, ("compare", model_folder, photos, "-o", photo.parent, "--force")))
+    )
+    assert status == 2
+    assert photo.with_name("sheet.png").read_bytes() == before
+    assert other.read_text() == "precious"
+
+
 def test_the_figures_are_printed_even_if_the_disk_is_full_then(
     photos: Path,
     model_folder: Path,

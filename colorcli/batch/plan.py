@@ -29,7 +29,7 @@ from colorcli.batch.refusals import (
 )
 from colorcli.errors import UsageError
 from colorcli.files import is_stream
-from colorcli.looks import is_folder, is_too_long
+from colorcli.looks import is_folder, is_too_long, why_unreadable
 from colorcli.photo import FORMATS, coloured_suffix, suffix_of
 from colorcli.walk import EARLIER_OUTPUT, is_own_output, original_of, stem_of
 
@@ -269,7 +269,14 @@ def _settle_existing(jobs: list[Job], *, force: bool, skip_existing: bool) -> It
         )
     done = {job.source for job in there} if skip_existing else set()
     for job in jobs:
-        if job.source in done and job.is_work:
-            yield replace(job, skip=OUTPUT_EXISTS)
-        else:
+        if job.source not in done or not job.is_work or job.target is None:
             yield job
+        elif (fault := why_unreadable(job.target)) is not None:
+            yield replace(
+                job,
+                target=None,
+                error=f"its output {job.target} is there, and is no photo: {fault[0]}",
+                tip="rename or remove what bears the name",
+            )
+        else:
+            yield replace(job, skip=OUTPUT_EXISTS)

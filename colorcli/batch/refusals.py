@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
@@ -106,12 +107,22 @@ def refuse_replacing_inputs(writers: Mapping[Path, Path]) -> None:
         if target != STREAM and (one := identity(target)) and not is_stream(target)
     }
     for source in writers if existing else ():
-        one = identity(source)
+        one = _identity_of_stream() if source == STREAM else identity(source)
         if one and (target := existing.get(one)):
+            what = "what is read from standard input" if source == STREAM else f"the input {source}"
             raise UsageError(
-                f"{target}: the output would replace the input {source}",
+                f"{target}: the output would replace {what}",
                 tip="photos are never coloured in place: choose another name with -o",
             )
+
+
+def _identity_of_stream() -> tuple[int, int] | None:
+    """What tells the file that standard input is read from; None where it is no file (a pipe)."""
+    try:
+        status = os.fstat(0)
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
 
 
 def refuse_leaving(folders: Mapping[Path, Path]) -> None:

@@ -67,8 +67,9 @@ def compare(
             "compare needs models and photos", tip="for example: colorize compare fusion photos/"
         )
     *models, last = models_and_photos
-    refuse_unwritable([out / _SHEET, out / _PAGE], force=force)
     everything, chosen = measuring.choose_photos(Path(last), split)
+    read = {item.location.path for item in everything}
+    refuse_unwritable([out / _SHEET, out / _PAGE], force=force, reads=read)
     items = spread(chosen, limit)
     training = [item for item in everything if item.split == "train"]
 

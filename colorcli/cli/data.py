@@ -49,11 +49,13 @@ def split(
     from colorcli.collection import open_collection
     from colorcli.dealing import draw_split, shares_of
     from colorcli.files import is_stream, write_whole
-    from colorcli.lists import SPLIT_LIST, split_list
+    from colorcli.lists import INDEX, SPLIT_LIST, split_list
+    from colorcli.looks import is_folder
 
     shares = shares_of(ratio)
-    path = out or (photos if photos.is_dir() else photos.parent) / SPLIT_LIST
-    refuse_unwritable([] if is_stream(path) else [path], force=force)
+    path = out or (photos if is_folder(photos) else photos.parent) / SPLIT_LIST
+    if not is_stream(path):
+        refuse_unwritable([path], force=force, reads=[path.parent / INDEX], suffix=".csv")
     drawn = draw_split(open_collection(photos), shares, seed)
     write_whole(path, split_list(drawn), replace=force)
     counts = Counter(drawn.values())
@@ -72,9 +74,11 @@ def augment(
 
     For those who want files: `colorize train` does the same while it trains.
     """
+    from colorcli.cli.outputs import refuse_among
     from colorcli.collection import open_collection
     from colorcli.curation import augment as run
 
+    refuse_among(out, photos)
     items = open_collection(photos)
     _tell(len(items), run(items, out, factor=factor, seed=seed, replace=force))
 
@@ -90,9 +94,11 @@ def faces(
     For portraits, which a collection of scenes and streets has few of: `colorize train` takes the
     folder.
     """
+    from colorcli.cli.outputs import refuse_among
     from colorcli.collection import open_collection
     from colorcli.curation import add_close_ups
 
+    refuse_among(out, photos)
     items = open_collection(photos)
     _tell(len(items), add_close_ups(items, out, replace=force))
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from colorcli.cli import messages
-from colorcli.cli.ending import lacking_library
+from colorcli.cli.ending import lacking_library, was_interrupted
 from colorcli.errors import ColorizeError
 from colorcli.extras import DISTRIBUTION
 from colorcli.processor import notable_flags, usable_cores
@@ -69,6 +69,8 @@ def _examine(model: str, device: str, precision: str) -> dict[str, Any]:
     except ColorizeError as error:
         findings.update(problem=str(error), tip=error.tip)
     except ImportError as error:
+        if was_interrupted(error):
+            raise
         problem, tip = lacking_library(error) or (
             f"a library cannot be loaded: {error}",
             "install colorize anew, as its README says",

@@ -66,7 +66,7 @@ def _end_with(error: Exception, arguments: Sequence[str] | None) -> int:
         if message:  # none where help was shown instead
             messages.error(_in_our_case(message), f"{_command_of(error)} --help shows how")
         return int(getattr(error, "exit_code", 2))
-    if type(error).__name__ == "Abort":
+    if type(error).__name__ == "Abort" or was_interrupted(error):
         messages.say("interrupted")
         return INTERRUPTED
     if wants_traces(arguments):
@@ -100,6 +100,15 @@ def lacking_library(error: ImportError) -> tuple[str, str] | None:
         f"the system lacks {library[1]}, which {error.name or 'a package'} needs",
         _LIBRARIES_OF.get(error.name or "", "install it with the system's package manager"),
     )
+
+
+def was_interrupted(error: BaseException | None) -> bool:
+    """Whether an interruption is what an import failed of: numpy makes an ImportError of it."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _in_our_case(message: str) -> str:

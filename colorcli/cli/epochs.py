@@ -39,8 +39,6 @@ def epochs(
     if not all(map(math.isfinite, wanted)):
         raise UsageError(f"--at {at}: not numbers", tip="for example: --at 50,100,150")
     path = output or run / "epochs.png"
-    if path.suffix.lower() != ".png":
-        raise UsageError(f"{path}: the sheet is a PNG", tip="give a name that ends in .png")
-    refuse_unwritable([path], force=force or output is None)
+    refuse_unwritable([path], force=force or output is None, suffix=".png")
     Snapshots(Run(run).epochs_folder).write(wanted, path)
     print(path)

@@ -54,8 +54,10 @@ def evaluate(
     from colorcli.extras import scikit_image
 
     scikit_image("metrics")
-    refuse_unwritable([sheet] if sheet else [], force=force)
     everything = open_collection(photos)
+    if sheet is not None:
+        read = {item.location.path for item in everything}
+        refuse_unwritable([sheet], force=force, reads=read, suffix=".png")
     items = spread(select(everything, split, photos), limit)
     training = [item for item in everything if item.split == "train"]
     loaded = measuring.load_all([model], device=device, size=size, vividness=vividness)

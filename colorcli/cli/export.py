@@ -90,7 +90,7 @@ def export(
                 "--single-file gives the network as it is",
                 tip=f"leave out {', '.join(unfit)}, or export a model folder",
             )
-        refuse_unwritable([output], force=force)
+        refuse_unwritable([output], force=force, suffix=".onnx")
         mixed = None if blend is None else Blend(Run(blend), share)
         difference = export_single(Run(run), output, card, blend=mixed, force=force)
         messages.say(f"against PyTorch: |Δab| ≤ {difference:.2g}")

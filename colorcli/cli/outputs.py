@@ -3,27 +3,65 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from colorcli.batch.refusals import stays_inside
 from colorcli.errors import UsageError
-from colorcli.files import is_stream, try_folder, unwritable
+from colorcli.files import identity, is_stream, try_folder, unwritable
 from colorcli.looks import is_folder, is_too_long
 
 
-def refuse_unwritable(paths: Iterable[Path], *, force: bool) -> None:
-    """Refuse, before any work, files that could not be written after it.
+def refuse_unwritable(
+    paths: Iterable[Path], *, force: bool, reads: Collection[Path] = (), suffix: str = ""
+) -> None:
+    """Refuse, before any work, files that could not be written after it, or must not be.
+
+    Args:
+        paths: the files.
+        force: replace those that are there.
+        reads: files that the command reads: not even `force` replaces them.
+        suffix: what a name must end in, or "". A photo given by mistake is not replaced, then.
 
     Raises:
-        UsageError: one of them is there, and `force` is false; or it is a folder.
+        UsageError: one of them is there, and `force` is false; or it is a folder, or one of
+            `reads`, or has another suffix.
         PhotoError: nothing can be written into its folder.
     """
     for path in paths:
         if is_folder(path):
             raise UsageError(f"{path}: is a folder", tip="give the name of a file")
+        if suffix and path.suffix.lower() != suffix and not is_stream(path):
+            raise UsageError(
+                f"{path}: what is written is a {suffix} file",
+                tip=f"give a name that ends in {suffix}",
+            )
+        there = identity(path)
+        if there and not is_stream(path) and any(identity(one) == there for one in reads):
+            raise UsageError(
+                f"{path}: it would be read, and then replaced", tip="give another name"
+            )
         if is_too_long(path):
             raise UsageError(f"{path}: the name is too long", tip="give a shorter one")
         if os.path.lexists(path) and not is_stream(path) and not force:
             raise UsageError(f"{path}: exists already", tip="--force replaces it")
         if not is_stream(path) and (error := try_folder(path.parent)) is not None:
             raise unwritable(path, error)
+
+
+def refuse_among(out: Path, photos: Path) -> None:
+    """Refuse to write pictures into the tree of the photos that are read: they would count as some.
+
+    Args:
+        out: the folder to write to.
+        photos: a folder tree, tar shards, or one photo. Beside shards nothing is read.
+
+    Raises:
+        UsageError: `out` lies in the folder tree, or is it.
+    """
+    shards = is_folder(photos) and any(photos.glob("*.tar"))
+    if is_folder(photos) and not shards and stays_inside(out, photos):
+        raise UsageError(
+            f"{out}: lies among the photos of {photos}, and its pictures would count as some",
+            tip="choose a folder outside with -o",
+        )

@@ -13,6 +13,7 @@ import typer
 
 from colorcli.cli import messages
 from colorcli.cli.options import given
+from colorcli.cli.outputs import refuse_among
 from colorcli.cli.training import (
     choose_device,
     decode_photos,
@@ -223,6 +224,7 @@ def train(
             f"{out}: holds a run already", tip="go on with it by --resume, or give another --out"
         )
     else:
+        refuse_among(out, photos)
         run.refuse_strangers()
         config = _settled(TrainConfig(), chosen, preset)
     if (error := try_folder(out)) is not None:

@@ -13,6 +13,7 @@ from colorcli.photo import bmp, exif, icc, jp2, jpeg, png, pnm, tiff, webp, xmp
 from colorcli.photo.formats import FAMILIES, FORMATS, Family, suffix_of
 from colorcli.photo.header import MalformedError
 from colorcli.photo.image import Array, Metadata, Photo, reduced
+from colorcli.photo.overhear import overhear
 from colorcli.photo.render import AbRows, render
 
 _EMBED: dict[str, Callable[[bytes, Metadata], tuple[bytes, list[str]]]] = {
@@ -180,7 +181,8 @@ def _parameters(format: str, quality: int) -> list[int]:  # noqa: A002
 
 
 def _encoded(suffix: str, pixels: Array, parameters: list[int]) -> bytes:
-    done, encoded = cv2.imencode(suffix, pixels, parameters)
+    # What OpenCV prints of an encoder that refuses is said by the error.
+    (done, encoded), _ = overhear(lambda: cv2.imencode(suffix, pixels, parameters))
     if not done or not len(encoded):
         height, width = pixels.shape[:2]
         raise MalformedError(_refusal(FORMATS[suffix], height, width))
@@ -195,25 +197,27 @@ def _avif(pixels: Array, quality: int, metadata: Metadata) -> bytes:
         cv2.IMAGE_METADATA_ICCP: metadata.icc,
     }
     present = {kind: value for kind, value in kinds.items() if value is not None}
-    done, encoded = cv2.imencodeWithMetadata(
-        ".avif",
-        pixels,
-        list(present),
-        [np.frombuffer(value, np.uint8) for value in present.values()],
-        [
-            cv2.IMWRITE_AVIF_QUALITY,
-            quality,
-            cv2.IMWRITE_AVIF_DEPTH,
-            8 if pixels.dtype == np.uint8 else 12,
-        ],
+    (done, encoded), _ = overhear(
+        lambda: cv2.imencodeWithMetadata(
+            ".avif",
+            pixels,
+            list(present),
+            [np.frombuffer(value, np.uint8) for value in present.values()],
+            [
+                cv2.IMWRITE_AVIF_QUALITY,
+                quality,
+                cv2.IMWRITE_AVIF_DEPTH,
+                8 if pixels.dtype == np.uint8 else 12,
+            ],
+        )
     )
     if not done or not len(encoded):
-        raise MalformedError("the encoder gives up")
+        raise MalformedError(_refusal("avif", *pixels.shape[:2]))
     return encoded.tobytes()
 
 
 def _refusal(format: str, height: int, width: int) -> str:  # noqa: A002
-    largest = {"jpeg": 65500, "webp": 16383}.get(format)
+    largest = {"jpeg": 65500, "webp": 16383, "avif": 65535}.get(format)
     if largest is not None and max(height, width) > largest:
         return f"{width} × {height} pixels are over its limit of {largest} on a side"
     if format == "jpeg2000" and min(height, width) < 32:

@@ -1,11 +1,11 @@
 """What a C library writes on standard error while it works, caught instead of shown.
 
-libjpeg mends damaged pictures and libpng explains its refusals by printing, past every hook that
-OpenCV offers. The words are needed (nothing else tells that a JPEG is damaged in its middle), and
-standard error is promised to hold one line a failure. Turning descriptor 2 elsewhere for the whole
-process would swallow the lines of other threads and need a lock around every decoder. Linux can
-give one thread a table of descriptors of its own: there, a turned descriptor 2 is seen by nobody
-else, needs no lock, and is gone with the thread.
+OpenCV prints what an encoder refuses, libjpeg mends damaged pictures and libpng explains its
+refusals by printing, past every hook that OpenCV offers. The words are needed (nothing else tells
+that a JPEG is damaged in its middle), and standard error is promised to hold one line a failure.
+Turning descriptor 2 elsewhere for the whole process would swallow the lines of other threads and
+need a lock around every decoder. Linux can give one thread a table of descriptors of its own:
+there, a turned descriptor 2 is seen by nobody else, needs no lock, and is gone with the thread.
 """
 
 from __future__ import annotations

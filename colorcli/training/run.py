@@ -27,6 +27,7 @@ from colorcli.training.objectives import (
     Rebalanced,
     get_objective,
 )
+from colorcli.training.probe import FILE as PROBE
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ class Run:
             self.scenes_path,
             self.labels_path,
             self.photos_path,
+            self.folder / PROBE,
         ):
             if path.exists():
                 raise UsageError(f"{path}: is there already, and of no run", tip=tip)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -197,12 +198,16 @@ class Trainer:
                 reports = done or self.progress.seen // interval > before
                 if (looks or saves or reports) and not sound:
                     raise self._diverged()
+                measured = self._validation.measure() if reports else {}
+                # What the last step did no loss of training tells.
+                if not all(map(math.isfinite, measured.values())):
+                    raise self._diverged()
                 # Before the report: what was learned must not depend on a picture of it.
                 if saves:
                     self._save()
                     saved = time.monotonic()
                 if reports:
-                    on_report(self._report(losses.mean, accuracies.mean))
+                    on_report(self._report(measured, losses.mean, accuracies.mean))
                     losses, accuracies = Mean(), Mean()
                 if ends:
                     return done
@@ -258,8 +263,8 @@ class Trainer:
         if self.run.checkpoint_path.exists():
             rescue += f", in another --out with --init {self.run.folder}: its last checkpoint"
         return ColorizeError(
-            f"{self.run.folder}: at step {self.progress.steps} the loss or its gradient is no "
-            "finite number",
+            f"{self.run.folder}: at step {self.progress.steps} the loss, its gradient or the "
+            "colours are no finite numbers",
             tip=rescue,
         )
 
@@ -292,14 +297,16 @@ class Trainer:
         ]
         torch._foreach_lerp_([ours[k] for k in moving], [theirs[k] for k in moving], 1 - decay)
 
-    def _report(self, loss: float, training_accuracy: float) -> dict[str, float]:
-        """Validate the averaged weights; write the log, the plot, the sheet and a snapshot."""
+    def _report(
+        self, measured: dict[str, float], loss: float, training_accuracy: float
+    ) -> dict[str, float]:
+        """Write what was measured of the averaged weights: log, plot, sheet and a snapshot."""
         row = {
             "epoch": self.progress.seen / len(self.photos),
             "photos_seen": self.progress.seen,
             "hours": self.progress.seconds / 3600,
             "loss": loss,
-            **self._validation.measure(),
+            **measured,
             "training_accuracy": training_accuracy,
         }
         self.run.append_log(row)

@@ -132,6 +132,22 @@ def test_existing_outputs_are_refused_skipped_or_replaced() -> None:
         make_plan(["a.jpg"], force=True, skip_existing=True)
 
 
+def test_what_is_no_photo_is_not_taken_for_one_that_is_done() -> None:
+    touch("a.jpg", "b.jpg")
+    Path("out/a.jpg").mkdir(parents=True)
+    jobs = make_plan(["a.jpg", "b.jpg"], output="out/", skip_existing=True)
+    assert [job.is_work for job in jobs] == [False, True]
+    assert "is no photo: it is a folder" in str(jobs[0].error)
+
+
+@needs_links
+def test_a_link_that_leads_nowhere_is_not_taken_for_a_photo_that_is_done() -> None:
+    touch("a.jpg")
+    Path("a.color.jpg").symlink_to("nowhere")
+    (job,) = make_plan(["a.jpg"], skip_existing=True)
+    assert "is no photo: a link that leads nowhere" in str(job.error)
+
+
 @pytest.mark.parametrize("output", ["a.jpg", "./sub/../a.jpg", "hard.jpg"])
 def test_an_output_is_never_an_input_even_by_force(output: str) -> None:
     touch("a.jpg", "sub/x")

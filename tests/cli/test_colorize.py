@@ -67,6 +67,40 @@ def test_a_pipe(run: Run, photos: Path, tmp_path: Path) -> None:
     assert read(tmp_path / "x.webp").shape == (128, 128, 3)
 
 
+def test_the_file_that_standard_input_reads_is_an_input_too(run: Run, photos: Path) -> None:
+    photo = photos / "camera.jpg"
+    before = photo.read_bytes()
+    with photo.open("rb") as stdin:
+        process = run("-", "-o", photo, "--force", stdin=stdin)
+    assert process.returncode == 2
+    assert "would replace what is read from standard input" in said(process)[0]
+    assert photo.read_bytes() == before
+    # A file that is called so has nothing to do with it.
+    (photos / "-").touch()
+    process = run("-", "-o", "./-", "--format", "jpeg", "--force", stdin_data=before, cwd=photos)
+    assert process.returncode == 0, process.stderr
+    assert (photos / "-").read_bytes().startswith(b"\xff\xd8")
+
+
+def test_what_an_encoder_refuses_is_one_line(run: Run, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "tiny.png"), np.full((10, 10), 99, np.uint8))
+    process = run("tiny.png", "-o", "tiny.jp2", "--quiet")
+    assert process.returncode == 1
+    (line,) = said(process)
+    assert line.startswith("error: tiny.png: ")
+    assert "below the encoder's limit of 32 on a side" in line
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_model_that_cannot_be_read_is_no_puzzle(run: Run, photos: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "model.json").symlink_to("model.json")
+    process = run(photos / "camera.jpg", "-o", "x.png", model=broken)
+    assert process.returncode == 1
+    assert said(process)[0] == f"error: {broken}/model.json: a link that leads back to itself"
+
+
 def test_what_comes_through_a_pipe_may_be_no_photo(run: Run) -> None:
     for data in (b"", b"no photo at all"):
         process = run("-", stdin_data=data)

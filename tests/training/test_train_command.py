@@ -376,6 +376,16 @@ def test_an_interrupted_run_says_by_what(
     assert (tmp_path / "run" / "checkpoint.pt").exists()
 
 
+def test_a_run_does_not_lie_among_its_photos(
+    flat: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its sheets would be photos to train on, and no longer those that it was begun with."""
+    for out in (flat, flat / "run"):
+        assert main(["train", str(flat), "--out", str(out), *TINY, *HERE]) == 2
+        assert "lies among the photos" in capsys.readouterr().err
+    assert sorted(path.suffix for path in flat.iterdir()) == [".png"] * 12
+
+
 def test_a_gpu_that_is_not_there_is_named_with_those_that_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

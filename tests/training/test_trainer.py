@@ -114,6 +114,16 @@ def test_a_run_whose_loss_is_no_number_ends_and_keeps_its_last_good_checkpoint(
     assert begun.run.checkpoint_path.read_bytes() == before
 
 
+def test_a_run_whose_last_step_left_no_numbers_ends_without_a_checkpoint(
+    photos: Photos, tmp_path: Path
+) -> None:
+    """The loss is that of before the step, and sound."""
+    begun = trainer(photos, tmp_path, network="cnn-cs230", epochs=1, learning_rate=1e38)
+    with pytest.raises(ColorizeError, match="no finite number"):
+        begun.train()
+    assert not begun.run.checkpoint_path.exists()
+
+
 def test_a_run_begun_again_before_its_first_checkpoint_mixes_with_nothing(
     photos: Photos, tmp_path: Path
 ) -> None:
