@@ -1,12 +1,12 @@
 """fp32 or int8: which graphs of a model are run, and why.
 
-A model folder may hold its graphs a second time with 8-bit weights and activations; `colorize
-quantize` makes them. They take less than half of the time where the CPU multiplies bytes in one
-instruction, may take longer than fp32 where it does not, and cost a little colour, which is
-measured when they are made and written beside them.
+A model folder may hold its graphs a second time with integer weights and activations; `colorize
+quantize` makes them. They take less than half of the time on most CPUs, and cost a little colour,
+which is measured when they are made and written beside them.
 
 The rule of `auto`: int8 if the model ships it, it costs no more than `PSNR_LOSS` and
-`COLOUR_CHANGE`, the model runs on the CPU, and the CPU has one of `INT8_FLAGS`. Else fp32.
+`COLOUR_CHANGE`, the model runs on the CPU, and the CPU has one of `INT8_FLAGS`, or AVX2 and weights
+of `PAIRED_BITS` at most. Else fp32.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from colorcli.errors import UsageError
-from colorcli.processor import INT8_FLAGS, cpu_flags
+from colorcli.processor import AVX2, INT8_FLAGS, cpu_flags
 
 PRECISIONS = ("auto", "fp32", "int8")
 
@@ -27,6 +27,9 @@ PSNR_LOSS = 0.1
 COLOUR_CHANGE = 1.0
 """Mean CIEDE2000 between the two precisions' colours that int8 may cost: about the smallest
 difference that can be seen."""
+
+PAIRED_BITS = 7
+"""Bits of weights whose products with bytes AVX2 can add up: two and two, in 16 bits."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,13 @@ class PrecisionSpec:
             graphs that are absent stay fp32.
         psnr_loss: dB of PSNR that it costs on validation photos.
         colour_change: mean CIEDE2000 between its colours and those of fp32.
+        weight_bits: of its weights.
     """
 
     graphs: Mapping[str, tuple[str, str]]
     psnr_loss: float
     colour_change: float
+    weight_bits: int = 8
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> PrecisionSpec:
@@ -58,12 +63,25 @@ class PrecisionSpec:
             graphs=graphs,
             psnr_loss=float(values["psnr_loss"]),
             colour_change=float(values["colour_change"]),
+            weight_bits=int(values.get("weight_bits", 8)),
         )
 
     @property
     def holds(self) -> bool:
         """Whether it costs no more than `auto` accepts."""
         return self.psnr_loss <= PSNR_LOSS and self.colour_change <= COLOUR_CHANGE
+
+    @property
+    def fast_by(self) -> str | None:
+        """What of this CPU makes its graphs faster than those of fp32, or None."""
+        flags = cpu_flags()
+        paired = AVX2 & flags if self.weight_bits <= PAIRED_BITS else frozenset()
+        return min(INT8_FLAGS & flags or paired, default=None)
+
+    @property
+    def clips(self) -> bool:
+        """Whether this CPU would clip sums, and give wrong colours."""
+        return bool(AVX2 & cpu_flags()) and self.fast_by is None
 
 
 @dataclass(frozen=True)
@@ -103,11 +121,11 @@ def choose_precision(
                 "--precision int8: the model ships no int8 graphs",
                 tip="make them: colorize quantize",
             )
-        if "avx2" in cpu_flags() and not INT8_FLAGS & cpu_flags():
-            # Pairs of products are added up in 16 bits there, and clip.
+        if int8.clips:
             raise UsageError(
                 "--precision int8: this CPU would clip the sums, and colours would be wrong",
-                tip="--precision fp32",
+                tip=f"--precision fp32, or make its graphs anew: colorize quantize; they have "
+                f"{int8.weight_bits} bits, and {PAIRED_BITS} would do",
             )
         if on_gpu:
             raise UsageError("--precision int8 runs on the CPU", tip="--device cpu")
@@ -119,8 +137,7 @@ def choose_precision(
     cost = f"{int8.psnr_loss:.2f} dB and ΔE {int8.colour_change:.2f}"
     if not int8.holds:
         return Precision("fp32", f"int8 would cost {cost}")
-    fast = sorted(INT8_FLAGS & cpu_flags())
-    if not fast:
+    if int8.fast_by is None:
         known = "has no byte dot product" if cpu_flags() else "does not say what it can do"
         return Precision("fp32", f"the CPU {known}, so int8 might be slower")
-    return Precision("int8", f"the CPU has {fast[0]}; it costs {cost}")
+    return Precision("int8", f"the CPU has {int8.fast_by}; it costs {cost}")

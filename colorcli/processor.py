@@ -8,8 +8,10 @@ from functools import cache
 from pathlib import Path
 
 INT8_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "asimddp", "i8mm"})
-"""With one of these a dot product of bytes is one instruction. Without, int8 may be slower than
-fp32: it is four."""
+"""With one of these a dot product of bytes is one instruction."""
+
+AVX2 = frozenset({"avx2"})
+"""With this alone it is three, and the sums of pairs have 16 bits: `precision.PAIRED_BITS`."""
 
 _NOTABLE = ("avx2", "fma", "avx512f", *sorted(INT8_FLAGS), "avx512_bf16", "amx_int8", "amx_bf16")
 

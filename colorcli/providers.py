@@ -21,9 +21,9 @@ CUDA = "CUDAExecutionProvider"
 _DRIVER = "nvcuda.dll" if platform.system() == "Windows" else "libcuda.so.1"
 
 _SILENT = 4
-_DRIVER_TIP = f"install NVIDIA's driver for CUDA 13, then: {pip_install('cuda')}"
+_DRIVER_TIP = f"install NVIDIA's driver, 580 or newer, then: {pip_install('cuda')}"
 _BUILD_TIP = "pip uninstall onnxruntime; pip install --force-reinstall onnxruntime-gpu"
-CUDA_TIP = f"{pip_install('cuda')}, and an NVIDIA driver for CUDA 13"
+CUDA_TIP = f"{pip_install('cuda')}, and NVIDIA's driver, 580 or newer"
 """What mends most of what is wrong with CUDA."""
 
 

@@ -14,6 +14,7 @@ from colorcli.model import Model
 from colorcli.precision import PrecisionSpec, choose_precision
 
 GOOD = {"int8": PrecisionSpec({}, psnr_loss=0.02, colour_change=0.4)}
+ANYWHERE = {"int8": PrecisionSpec({}, psnr_loss=0.02, colour_change=0.4, weight_bits=7)}
 FAST, SLOW = frozenset({"avx2", "avx512_vnni"}), frozenset({"avx2"})
 
 
@@ -22,6 +23,9 @@ FAST, SLOW = frozenset({"avx2", "avx512_vnni"}), frozenset({"avx2"})
     [
         (GOOD, FAST, False, "int8", "avx512_vnni"),
         (GOOD, SLOW, False, "fp32", "no byte dot product"),
+        (ANYWHERE, FAST, False, "int8", "avx512_vnni"),
+        (ANYWHERE, SLOW, False, "int8", "avx2"),
+        (ANYWHERE, frozenset({"sse4_1"}), False, "fp32", "no byte dot product"),
         (GOOD, frozenset(), False, "fp32", "does not say"),
         (GOOD, FAST, True, "fp32", "int8 is for CPUs"),
         ({}, FAST, False, "fp32", "ships no int8"),
@@ -57,8 +61,10 @@ def test_what_is_asked_for_is_given_or_refused(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_cpu_that_would_clip_the_sums_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "cpu_flags", lambda: SLOW)
-    with pytest.raises(UsageError, match="clip"):
+    with pytest.raises(UsageError, match="clip") as error:
         choose_precision("int8", GOOD, on_gpu=False)
+    assert "7 would do" in str(error.value.tip)
+    assert choose_precision("int8", ANYWHERE, on_gpu=False).name == "int8"
 
 
 def test_graphs_of_a_precision_are_named_by_the_model(model_folder: Path, tmp_path: Path) -> None:

@@ -173,6 +173,11 @@ def _jobs(inputs: Sequence[str], output: str | None, chosen: str | None) -> Iter
                 f"-o {output}: it is a file, and the photos need a folder",
                 tip="give another name: the folder is made if need be",
             )
+        if root.suffix.lower() in FORMATS and not _names_folder(output):
+            raise UsageError(
+                f"-o {output}: it names one photo, and there may be several",
+                tip=f"{output}/ means a folder of that name",
+            )
         for folder in folders:
             if is_folder(root) and root.samefile(folder):
                 raise UsageError(f"-o {output}: the output folder is the input folder")
@@ -185,7 +190,10 @@ def _jobs(inputs: Sequence[str], output: str | None, chosen: str | None) -> Iter
                 place = places.get(found.tree, root) / found.inside
             yield _job(found, place / name, form, root=root)
         return
-    yield _job(found_alone(paths[0]), Path(output), _format_of_output(output, chosen))
+    alone = found_alone(paths[0])
+    # Of a photo that is not there the name of its output does not matter.
+    named = chosen if alone.error else _format_of_output(output, chosen)
+    yield _job(alone, Path(output), named)
 
 
 def _job(found: Found, target: Path, form: str | None, *, root: Path | None = None) -> Job:

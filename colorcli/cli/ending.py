@@ -64,7 +64,7 @@ def _end_with(error: Exception, arguments: Sequence[str] | None) -> int:
     if hasattr(error, "format_message"):
         message = " ".join(str(error.format_message()).split())
         if message:  # none where help was shown instead
-            messages.error(_in_our_case(message), f"{_command_of(error)} --help shows how")
+            messages.error(_in_our_case(message), _tip_for(error, arguments))
         return int(getattr(error, "exit_code", 2))
     if type(error).__name__ == "Abort" or was_interrupted(error):
         messages.say("interrupted")
@@ -113,6 +113,13 @@ def was_interrupted(error: BaseException | None) -> bool:
 
 def _in_our_case(message: str) -> str:
     return message[:1].lower() + message[1:].rstrip(".")
+
+
+def _tip_for(error: Exception, arguments: Sequence[str] | None) -> str:
+    for word in sys.argv[1:] if arguments is None else arguments:
+        if word.startswith("-") and len(word) > 1 and os.path.lexists(word):
+            return f"the file {word} is meant by ./{word}"
+    return f"{_command_of(error)} --help shows how"
 
 
 def _command_of(error: Exception) -> str:

@@ -1,8 +1,9 @@
-"""A model folder's graphs a second time, with 8-bit weights and activations.
+"""A model folder's graphs a second time, with integer weights and activations.
 
-Static quantisation (Jacob et al. 2018) in onnxruntime's QDQ form: weights int8, symmetric, one
-scale a channel; activations uint8, ranges found by running calibration photos. Fused at loading
-into integer convolutions. Dynamic quantisation, which needs no photos, is slower than fp32.
+Static quantisation (Jacob et al. 2018) in onnxruntime's QDQ form: weights symmetric, one scale a
+channel, in 7 bits of int8, so that no CPU clips their sums (`PAIRED_BITS`); activations uint8,
+ranges found by running calibration photos. Fused at loading into integer convolutions. Dynamic
+quantisation, which needs no photos, is slower than fp32.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from colorcli.files import write_whole
 from colorcli.lab import clamp_to_gamut, lab_to_rgb, rgb_to_lab
 from colorcli.model import Model
 from colorcli.photo import read_rgb
-from colorcli.precision import PrecisionSpec
+from colorcli.precision import PAIRED_BITS, PrecisionSpec
 from colorcli.spec import ModelSpec
 from colorcli.training.graphs import save
 
@@ -100,7 +101,12 @@ def quantize(
                 "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
             }
         description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        entry = {"psnr_loss": 0.0, "colour_change": 0.0, "graphs": entries}
+        entry = {
+            "psnr_loss": 0.0,
+            "colour_change": 0.0,
+            "weight_bits": PAIRED_BITS,
+            "graphs": entries,
+        }
         description["precisions"] = {**description.get("precisions", {}), "int8": entry}
         (work / "model.json").write_text(json.dumps(description), encoding="utf-8")
         small = Model.load(str(work), device="cpu", precision="int8")
@@ -202,6 +208,7 @@ def _quantize_graph(source: Path, target: Path, recorded: _Recorded) -> None:
             quant_format=ort_quantization.QuantFormat.QDQ,
             op_types_to_quantize=_OPERATORS,
             per_channel=True,
+            reduce_range=True,  # PAIRED_BITS
             activation_type=ort_quantization.QuantType.QUInt8,
             weight_type=ort_quantization.QuantType.QInt8,
             calibrate_method=ort_quantization.CalibrationMethod.MinMax,

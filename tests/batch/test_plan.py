@@ -132,6 +132,20 @@ def test_existing_outputs_are_refused_skipped_or_replaced() -> None:
         make_plan(["a.jpg"], force=True, skip_existing=True)
 
 
+def test_several_photos_are_not_written_into_a_folder_that_is_called_like_one() -> None:
+    touch("a.jpg", "b.jpg", "album/c.jpg")
+    for inputs in (["a.jpg", "b.jpg"], ["album"]):
+        with pytest.raises(UsageError, match="it names one photo") as error:
+            make_plan(inputs, output="out.jpg")
+        assert "out.jpg/ means a folder" in str(error.value.tip)
+        assert all(job.is_work for job in make_plan(inputs, output="out.jpg/"))
+
+
+def test_a_photo_that_is_not_there_is_said_before_what_is_wrong_with_its_output() -> None:
+    (job,) = make_plan(["gone/"], output="x")
+    assert job.error == "no such file"
+
+
 def test_what_is_no_photo_is_not_taken_for_one_that_is_done() -> None:
     touch("a.jpg", "b.jpg")
     Path("out/a.jpg").mkdir(parents=True)

@@ -186,6 +186,14 @@ def test_what_nobody_foresaw_is_one_line(run: Run, photos: Path, tmp_path: Path)
     assert b"Traceback" in run(photos / "camera.jpg", "-v", env={"PYTHONSAFEPATH": ""}).stderr
 
 
+def test_a_file_that_is_called_like_an_option(run: Run, photos: Path) -> None:
+    (photos / "camera.jpg").rename(photos / "-x.jpg")
+    process = run("-x.jpg", cwd=photos)
+    assert process.returncode == 2
+    assert said(process)[-1] == "tip: the file -x.jpg is meant by ./-x.jpg"
+    assert run("./-x.jpg", cwd=photos).returncode == 0
+
+
 def test_who_asks_for_tracebacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLORIZE_DEBUG", raising=False)
     assert wants_traces(["a.jpg", "-v"])

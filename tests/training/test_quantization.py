@@ -89,6 +89,16 @@ def test_the_layer_that_says_ab_stays_whole(quantized: Path) -> None:
     assert last.input[1] not in made_by
 
 
+def test_no_cpu_can_clip_its_sums(quantized: Path) -> None:
+    """Two products of a byte and a weight fit 16 bits, which is where AVX2 adds them up."""
+    assert ModelSpec.read(quantized).precisions["int8"].weight_bits == 7
+    for path in quantized.glob("*.int8.onnx"):
+        for tensor in onnx.load(path).graph.initializer:
+            if tensor.data_type == onnx.TensorProto.INT8:
+                weights = onnx.numpy_helper.to_array(tensor).astype(int)
+                assert 2 * 255 * abs(weights).max() < 2**15
+
+
 def test_it_can_be_made_again(quantized: Path) -> None:
     photos = str(quantized.parent / "photos")
     assert main(["quantize", str(quantized), "--photos", photos]) == 0
