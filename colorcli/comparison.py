@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from colorcli.collection import Item, spread
 from colorcli.errors import PhotoError
-from colorcli.evaluation import Predict, Report, evaluate
+from colorcli.evaluation import GRAY, Predict, Report, evaluate
 from colorcli.lab import lab_to_rgb, rgb_to_lab
 from colorcli.metrics import own_chroma
 from colorcli.photo import read_rgb
@@ -23,7 +23,6 @@ Array: TypeAlias = npt.NDArray[Any]
 NO_COLOUR = 2.0
 """`own_chroma` below which a photo counts as black-and-white, toned or not."""
 
-GRAY = "gray"
 TRUE = "true"
 _PHOTO_SIDE = 960
 _HEADER = 28

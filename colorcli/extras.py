@@ -1,14 +1,26 @@
-"""The extras of the distribution: what to type to get one, and the door to scikit-image."""
+"""What is installed, what to type to get an extra, and the door to scikit-image."""
 
 from __future__ import annotations
 
 import importlib
+from importlib import metadata
 from types import ModuleType
 
 from colorcli.errors import UsageError
 
 DISTRIBUTION = "colorize-photos"
 """What pip calls this program."""
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """The versions of those of `packages` that are installed, by their names on PyPI."""
+    found = {}
+    for name in packages:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
 
 
 def pip_install(*extras: str) -> str:

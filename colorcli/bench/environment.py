@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import platform
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from typing import Any
 
-from colorcli.extras import DISTRIBUTION
+from colorcli.extras import DISTRIBUTION, versions
 from colorcli.model import Model
 from colorcli.processor import notable_flags, usable_cores
 from colorcli.providers import CPU, cpu_name
@@ -61,7 +60,7 @@ class Environment:
             threads=threads or cores,
             cpu=f"{cpu_name()}, {cores} cores{', ' + flags if flags else ''}",
             system=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-            versions=_versions(),
+            versions=versions(*_PACKAGES),
         )
 
     @property
@@ -72,13 +71,3 @@ class Environment:
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

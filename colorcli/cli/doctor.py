@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json as json_module
 import platform
-from importlib import metadata
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +11,7 @@ import typer
 from colorcli.cli import messages
 from colorcli.cli.ending import lacking_library, was_interrupted
 from colorcli.errors import ColorizeError
-from colorcli.extras import DISTRIBUTION
+from colorcli.extras import DISTRIBUTION, versions
 from colorcli.processor import notable_flags, usable_cores
 from colorcli.spec import DEFAULT_MODEL
 
@@ -40,17 +39,9 @@ def doctor(
         raise typer.Exit(1)
 
 
-def installed_version(package: str) -> str | None:
-    """The version of an installed package, or None."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
 def _examine(model: str, device: str, precision: str) -> dict[str, Any]:
     findings: dict[str, Any] = {
-        "versions": {name: found for name in _PACKAGES if (found := installed_version(name))},
+        "versions": versions(*_PACKAGES),
         "python": platform.python_version(),
         "system": platform.platform(),
         "cpu": {"cores": usable_cores(), "features": notable_flags()},

@@ -11,9 +11,9 @@ import cv2
 from numpy.typing import NDArray
 
 from colorcli.collection import Item, hashed_fraction
-from colorcli.comparison import GRAY, pictures_of
+from colorcli.comparison import pictures_of
 from colorcli.errors import PhotoError
-from colorcli.evaluation import Predict
+from colorcli.evaluation import GRAY, Predict
 from colorcli.inline import encode_jpeg
 from colorcli.photo import read_rgb
 
