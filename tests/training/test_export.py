@@ -27,6 +27,9 @@ from colorcli.training.run import Run, load_trained
 from . import timm_stand_in
 from .tables import build
 
+# What is exported once is for one worker: an export takes ten seconds.
+pytestmark = pytest.mark.xdist_group("export")
+
 CASES: dict[str, dict[str, Any]] = {
     "fusion": {"network": "fusion"},
     "fusion --no-global": {"network": "fusion", "global_features": False},
@@ -76,6 +79,19 @@ def exported(
         return made[case]
 
     return get
+
+
+@pytest.fixture(scope="module")
+def exported_once(trained: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "plain"
+    export(trained(network="fusion"), folder, Card("x"), reduce=False)
+    return folder
+
+
+@pytest.fixture
+def plain(exported_once: Path, tmp_path: Path) -> Path:
+    """A small fusion model in float32, the test's own."""
+    return shutil.copytree(exported_once, tmp_path / "model")
 
 
 def network_of(run: Run) -> tuple[Any, Objective]:
@@ -239,10 +255,9 @@ def test_others_folders_are_refused_and_left_alone(
 
 
 def test_only_graphs_of_the_model_itself_are_replaced(
-    trained: Callable[..., Run], tmp_path: Path
+    trained: Callable[..., Run], plain: Path, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "model"
-    export(trained(network="fusion"), folder, Card("x"), reduce=False)
+    folder = plain
     (folder / "mine.onnx").write_bytes(b"precious")
     (folder / "low_level.int8.onnx").write_bytes(b"of the old weights")
     description = json.loads((folder / "model.json").read_text())
@@ -275,10 +290,9 @@ def test_graphs_of_another_program_are_left_alone(
 
 @pytest.mark.parametrize("last", [1, 2, 3])
 def test_an_export_cut_short_leaves_a_model_that_works_or_says_that_it_is_damaged(
-    trained: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: int
+    trained: Callable[..., Run], plain: Path, monkeypatch: pytest.MonkeyPatch, last: int
 ) -> None:
-    folder = tmp_path / "model"
-    export(trained(network="fusion"), folder, Card("x"), reduce=False)
+    folder = plain
     written: list[Path] = []
 
     def full(path: Path, data: bytes, *, replace: bool = False) -> None:
@@ -298,10 +312,9 @@ def test_an_export_cut_short_leaves_a_model_that_works_or_says_that_it_is_damage
 
 
 def test_a_first_export_cut_short_can_be_done_again(
-    trained: Callable[..., Run], tmp_path: Path
+    trained: Callable[..., Run], plain: Path
 ) -> None:
-    folder = tmp_path / "model"
-    export(trained(network="fusion"), folder, Card("x"), reduce=False)
+    folder = plain
     (folder / "model.json").unlink()
     (folder / "global.onnx").unlink()
     with pytest.raises(ModelError, match="no model"):
@@ -399,21 +412,21 @@ def test_large_layers_are_factorised_within_the_allowed_loss(
 
 
 def test_a_model_may_be_more_vivid_than_its_network(
-    exported: Callable[[str], tuple[Run, Exported]], tmp_path: Path
+    exported: Callable[[str], tuple[Run, Exported]], plain: Path, tmp_path: Path
 ) -> None:
-    for case in ("fusion", "classification"):
-        run, done = exported(case)
-        export(run, tmp_path / case, Card(case, vividness=1.25), reduce=False)
+    """A regression by more chroma, a distribution by another temperature."""
+    regression, (distribution, done) = exported("fusion")[0], exported("classification")
+    for run, folder in ((regression, plain), (distribution, done.folder)):
+        made = tmp_path / "vivid" / folder.name
+        export(run, made, Card("x", default_size=64, vividness=1.25), reduce=False)
         L = FloatL(ramp(64, 64))
-        vivid = Colorizer.load(str(tmp_path / case))
-        own = vivid.predict(L, vividness=1 / 1.25).grid
-        export(run, tmp_path / f"{case}-plain", Card(case), reduce=False)
-        plain = Colorizer.load(str(tmp_path / f"{case}-plain"))
-        np.testing.assert_allclose(own, plain.predict(L).grid, atol=1e-4)
+        vivid, own = Colorizer.load(str(made)), Colorizer.load(str(folder))
         np.testing.assert_allclose(
-            vivid.predict(L).grid, plain.predict(L, vividness=1.25).grid, atol=1e-4
+            vivid.predict(L, vividness=1 / 1.25).grid, own.predict(L).grid, atol=1e-4
         )
-        assert done.difference <= 1e-3
+        np.testing.assert_allclose(
+            vivid.predict(L).grid, own.predict(L, vividness=1.25).grid, atol=1e-4
+        )
 
 
 def test_weights_of_two_runs_can_be_mixed(trained: Callable[..., Run], tmp_path: Path) -> None:
