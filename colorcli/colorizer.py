@@ -87,7 +87,6 @@ class Colorizer:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self._suffices: int | None = None  # side of a tile, once memory ran out with larger ones
 
     @classmethod
     def load(
@@ -217,14 +216,14 @@ class Colorizer:
             for side in network_shape
         )
         extent = photo.shape if scaled else (padded[0], padded[1])
-        side = tile or self._suffices
+        side = tile
         while True:
             try:
                 grid, means = self._grid(
                     photo, seen, (padded[0], padded[1]), side, vividness, global_features
                 )
             except MemoryError:
-                side = self._suffices = self._smaller(side, padded)
+                side = self._smaller(side, padded)
             else:
                 break
         # Overflow or broken weights would end as black pixels that look like work done.

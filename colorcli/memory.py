@@ -52,10 +52,17 @@ def _cgroup(folder: Path = Path("/sys/fs/cgroup")) -> int | None:
     try:
         limit = int((folder / "memory.max").read_text(encoding="ascii"))
         used = int((folder / "memory.current").read_text(encoding="ascii"))
-        # Files that were read count as used, and are let go of as soon as memory is wanted.
-        for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines():
-            if line.startswith("inactive_file "):
-                used -= int(line.split()[1])
     except (OSError, ValueError):  # no cgroup, or the limit is "max"
         return None
-    return max(0, limit - used)
+    return max(0, limit - used + _cached(folder))
+
+
+def _cached(folder: Path) -> int:
+    """Bytes of files that were read: they count as used, and are let go of when they are wanted."""
+    try:
+        for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines():
+            if line.startswith("inactive_file "):
+                return int(line.split()[1])
+    except (OSError, ValueError):
+        pass
+    return 0

@@ -95,7 +95,11 @@ class Model:
             features = self.low_level(view)
             self.ab(features, self.global_features(view, features))
         except (ModelError, MemoryError) as error:
-            raise DeviceError(f"CUDA cannot run this model: {error}", tip=CUDA_TIP) from None
+            full = isinstance(error, MemoryError)
+            raise DeviceError(
+                f"CUDA cannot run this model: {error}",
+                tip="close what else uses the GPU, or --device cpu" if full else CUDA_TIP,
+            ) from None
 
     @property
     def provider(self) -> str:
@@ -230,7 +234,7 @@ class Model:
             return list(binding.get_outputs() if stays else binding.copy_outputs_to_cpu())
         except Exception as error:  # onnxruntime's own exceptions share no base class
             if any(words in str(error) for words in _NO_MEMORY):
-                raise MemoryError(f"{name}: {error}") from None
+                raise MemoryError(f"{name}: {reason_of(error)}") from None
             path = self.spec.graphs_at(self.precision.name)[name].path
             raise ModelError(f"{path}: the graph cannot be run ({reason_of(error)})") from None
 

@@ -1,7 +1,7 @@
 """fp32 or int8: which graphs of a model are run, and why.
 
 A model folder may hold its graphs a second time with integer weights and activations; `colorize
-quantize` makes them. They take less than half of the time on most CPUs, and cost a little colour,
+quantize` makes them. They take 0.4 to 0.65 of the time on most CPUs, and cost a little colour,
 which is measured when they are made and written beside them.
 
 The rule of `auto`: int8 if the model ships it, it costs no more than `PSNR_LOSS` and
@@ -137,6 +137,10 @@ def choose_precision(
     cost = f"{int8.psnr_loss:.2f} dB and ΔE {int8.colour_change:.2f}"
     if not int8.holds:
         return Precision("fp32", f"int8 would cost {cost}")
+    if int8.clips:
+        return Precision(
+            "fp32", f"the CPU would clip the sums of weights of {int8.weight_bits} bits"
+        )
     if int8.fast_by is None:
         known = "has no byte dot product" if cpu_flags() else "does not say what it can do"
         return Precision("fp32", f"the CPU {known}, so int8 might be slower")

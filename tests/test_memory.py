@@ -43,6 +43,8 @@ def test_files_that_a_container_has_read_are_free_memory(tmp_path: Path) -> None
     (tmp_path / "memory.current").write_text("900\n")
     (tmp_path / "memory.stat").write_text("anon 200\nfile 650\ninactive_file 600\n")
     assert memory._cgroup(tmp_path) == 700
+    (tmp_path / "memory.stat").unlink()
+    assert memory._cgroup(tmp_path) == 100
     (tmp_path / "memory.max").write_text("max\n")
     assert memory._cgroup(tmp_path) is None
     assert memory._cgroup(tmp_path / "nowhere") is None

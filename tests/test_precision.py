@@ -22,7 +22,7 @@ FAST, SLOW = frozenset({"avx2", "avx512_vnni"}), frozenset({"avx2"})
     ("offered", "flags", "on_gpu", "name", "reason"),
     [
         (GOOD, FAST, False, "int8", "avx512_vnni"),
-        (GOOD, SLOW, False, "fp32", "no byte dot product"),
+        (GOOD, SLOW, False, "fp32", "would clip the sums of weights of 8 bits"),
         (ANYWHERE, FAST, False, "int8", "avx512_vnni"),
         (ANYWHERE, SLOW, False, "int8", "avx2"),
         (ANYWHERE, frozenset({"sse4_1"}), False, "fp32", "no byte dot product"),

@@ -81,7 +81,7 @@ def make_plan(
     Args:
         inputs: files, folders (taken with all they hold, in sorted order), or `-` alone.
         output: a file, a folder (one that exists, ends in a slash, or has several photos to
-            take), or `-`; None: beside the inputs.
+            take and no photo's name), or `-`; None: beside the inputs.
         format: the format to write; None: by the name of the output, else that of the input.
         force: existing outputs will be replaced.
         skip_existing: jobs whose output exists are left out.
@@ -123,6 +123,19 @@ def refuse_both(*, force: bool, skip_existing: bool) -> None:
     """
     if force and skip_existing:
         raise UsageError("--force and --skip-existing contradict each other", tip="give one")
+
+
+def refuse_name_of_photo(output: str) -> None:
+    """Refuse, for a folder that is to be made, a name that stands for one photo.
+
+    Raises:
+        UsageError: it is one.
+    """
+    if Path(output).suffix.lower() in FORMATS and not _names_folder(output):
+        raise UsageError(
+            f"-o {output}: it names one photo, and there may be several",
+            tip=f"{output}/ means a folder of that name",
+        )
 
 
 def _distinct(text: str) -> str:
@@ -173,11 +186,7 @@ def _jobs(inputs: Sequence[str], output: str | None, chosen: str | None) -> Iter
                 f"-o {output}: it is a file, and the photos need a folder",
                 tip="give another name: the folder is made if need be",
             )
-        if root.suffix.lower() in FORMATS and not _names_folder(output):
-            raise UsageError(
-                f"-o {output}: it names one photo, and there may be several",
-                tip=f"{output}/ means a folder of that name",
-            )
+        refuse_name_of_photo(output)
         for folder in folders:
             if is_folder(root) and root.samefile(folder):
                 raise UsageError(f"-o {output}: the output folder is the input folder")

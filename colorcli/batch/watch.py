@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from colorcli.batch.plan import Job, make_plan
+from colorcli.batch.plan import Job, make_plan, refuse_name_of_photo
 from colorcli.errors import UsageError
 from colorcli.files import is_stream
 from colorcli.looks import is_folder
@@ -139,6 +139,8 @@ def check_watch(inputs: list[str], output: str | None) -> Path:
         output == "-" or is_stream(Path(output)) or os.path.isfile(output)  # noqa: PTH113
     ):
         raise UsageError(f"-o {output}: --watch needs an output folder")
+    if output is not None:
+        refuse_name_of_photo(output)
     folder = Path(inputs[0])
     if output is not None and is_folder(Path(output)) and folder.samefile(output):
         raise UsageError(f"-o {output}: the output folder is the input folder")

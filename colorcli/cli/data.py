@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colorcli.cli import messages
+from colorcli.errors import UsageError
 
 if TYPE_CHECKING:
     from colorcli.collection import Item
@@ -55,7 +56,9 @@ def split(
     shares = shares_of(ratio)
     path = out or (photos if is_folder(photos) else photos.parent) / SPLIT_LIST
     if not is_stream(path):
-        refuse_unwritable([path], force=force, reads=[path.parent / INDEX], suffix=".csv")
+        if path.name == INDEX:
+            raise UsageError(f"{path}: so the index of shards is called", tip="give another name")
+        refuse_unwritable([path], force=force, suffix=".csv")
     drawn = draw_split(open_collection(photos), shares, seed)
     write_whole(path, split_list(drawn), replace=force)
     counts = Counter(drawn.values())

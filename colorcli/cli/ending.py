@@ -102,12 +102,13 @@ def lacking_library(error: ImportError) -> tuple[str, str] | None:
     )
 
 
-def was_interrupted(error: BaseException | None) -> bool:
+def was_interrupted(error: Exception) -> bool:
     """Whether an interruption is what an import failed of: numpy makes an ImportError of it."""
-    while error is not None:
-        if isinstance(error, KeyboardInterrupt):
+    cause: BaseException | None = error if isinstance(error, ImportError) else None
+    while cause is not None:
+        if isinstance(cause, KeyboardInterrupt):
             return True
-        error = error.__cause__ or error.__context__
+        cause = cause.__cause__ or cause.__context__
     return False
 
 

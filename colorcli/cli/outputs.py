@@ -39,7 +39,8 @@ def refuse_unwritable(
         there = identity(path)
         if there and not is_stream(path) and any(identity(one) == there for one in reads):
             raise UsageError(
-                f"{path}: it would be read, and then replaced", tip="give another name"
+                f"{path}: it would be read, and then replaced",
+                tip="choose another name or folder, not among the photos",
             )
         if is_too_long(path):
             raise UsageError(f"{path}: the name is too long", tip="give a shorter one")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -196,18 +195,15 @@ class Trainer:
                 ends = done or self.stopped_by is not None
                 saves = ends or time.monotonic() - saved > CHECKPOINT_SECONDS
                 reports = done or self.progress.seen // interval > before
-                if (looks or saves or reports) and not sound:
-                    raise self._diverged()
-                measured = self._validation.measure() if reports else {}
-                # What the last step did no loss of training tells.
-                if not all(map(math.isfinite, measured.values())):
+                # Of what the last step made of the weights no loss tells yet.
+                if ((looks or saves or reports) and not sound) or (saves and self._overflows()):
                     raise self._diverged()
                 # Before the report: what was learned must not depend on a picture of it.
                 if saves:
                     self._save()
                     saved = time.monotonic()
                 if reports:
-                    on_report(self._report(measured, losses.mean, accuracies.mean))
+                    on_report(self._report(losses.mean, accuracies.mean))
                     losses, accuracies = Mean(), Mean()
                 if ends:
                     return done
@@ -258,13 +254,18 @@ class Trainer:
         self._update_average()
         return colour.detach(), output.detach(), lab[:, 1:]
 
+    def _overflows(self) -> bool:
+        """Whether a weight is no number, or so large that its square is none."""
+        norms = torch._foreach_norm([p.detach() for p in self.network.parameters()])
+        return not bool(torch.stack(norms).isfinite().all())
+
     def _diverged(self) -> ColorizeError:
         rescue = "give a lower --learning-rate, or --precision fp32"
         if self.run.checkpoint_path.exists():
             rescue += f", in another --out with --init {self.run.folder}: its last checkpoint"
         return ColorizeError(
-            f"{self.run.folder}: at step {self.progress.steps} the loss, its gradient or the "
-            "colours are no finite numbers",
+            f"{self.run.folder}: at step {self.progress.steps} the loss, its gradient or a "
+            "weight is no finite number",
             tip=rescue,
         )
 
@@ -297,16 +298,14 @@ class Trainer:
         ]
         torch._foreach_lerp_([ours[k] for k in moving], [theirs[k] for k in moving], 1 - decay)
 
-    def _report(
-        self, measured: dict[str, float], loss: float, training_accuracy: float
-    ) -> dict[str, float]:
-        """Write what was measured of the averaged weights: log, plot, sheet and a snapshot."""
+    def _report(self, loss: float, training_accuracy: float) -> dict[str, float]:
+        """Validate the averaged weights; write the log, the plot, the sheet and a snapshot."""
         row = {
             "epoch": self.progress.seen / len(self.photos),
             "photos_seen": self.progress.seen,
             "hours": self.progress.seconds / 3600,
             "loss": loss,
-            **measured,
+            **self._validation.measure(),
             "training_accuracy": training_accuracy,
         }
         self.run.append_log(row)

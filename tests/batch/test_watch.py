@@ -93,6 +93,13 @@ def test_the_output_is_a_folder(output: str) -> None:
         check_watch(["album"], output)
 
 
+def test_a_name_that_no_folder_will_get_is_refused_at_the_start() -> None:
+    touch("album/a.png")
+    with pytest.raises(UsageError, match="it names one photo"):
+        check_watch(["album"], "out.jpg")
+    check_watch(["album"], "out.jpg/")
+
+
 def test_the_output_folder_cannot_be_the_folder_that_is_watched() -> None:
     touch("album/a.png")
     for output in ("album", "album/", "./album"):

@@ -82,6 +82,7 @@ def test_the_file_that_standard_input_reads_is_an_input_too(run: Run, photos: Pa
     assert (photos / "-").read_bytes().startswith(b"\xff\xd8")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="what encoders print is overheard on Linux")
 def test_what_an_encoder_refuses_is_one_line(run: Run, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "tiny.png"), np.full((10, 10), 99, np.uint8))
     process = run("tiny.png", "-o", "tiny.jp2", "--quiet")
