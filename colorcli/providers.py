@@ -166,12 +166,9 @@ def choose_execution(device: str, *, threads: int | None = None) -> Execution:
         UsageError: no device is called so.
         DeviceError: CUDA was asked for by name and cannot be used.
     """
-    named = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", device)
-    if named is None:
-        raise UsageError(f"no device is called {device!r}", tip="auto, cpu or cuda[:N]")
-    if device == "cpu":
+    index = cuda_index(device)
+    if index is None:
         return Execution(None, True, threads, cpu_name())
-    index = int(named[1] or 0)
     obstacle = _why_no_cuda(index)
     if obstacle is None:
         return Execution(index, device != "auto", threads, _cuda_name(index))
@@ -179,6 +176,18 @@ def choose_execution(device: str, *, threads: int | None = None) -> Execution:
     if device != "auto":
         raise DeviceError(f"--device {device} cannot be used: {reason}", tip=tip)
     return Execution(None, False, threads, cpu_name(), fallback_reason=reason)
+
+
+def cuda_index(device: str) -> int | None:
+    """The CUDA device that a name asks for: 0 for `auto` and `cuda`, None for `cpu`.
+
+    Raises:
+        UsageError: no device is called so.
+    """
+    named = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", device)
+    if named is None:
+        raise UsageError(f"no device is called {device!r}", tip="auto, cpu or cuda[:N]")
+    return None if device == "cpu" else int(named[1] or 0)
 
 
 def reason_of(error: Exception) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from colorcli.cli import messages
 from colorcli.errors import DeviceError, UsageError
+from colorcli.providers import cuda_index
 
 if TYPE_CHECKING:
     import torch
@@ -81,18 +81,16 @@ def choose_device(name: str) -> torch.device:
     """
     import torch
 
-    named = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", name)
-    if named is None:
-        raise UsageError(f"no device is called {name!r}", tip="auto, cpu or cuda[:N]")
+    index = cuda_index(name)
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cpu":
+    if index is None:
         return torch.device(name)
     if not torch.cuda.is_available():
         raise DeviceError("PyTorch finds no CUDA device", tip="--device cpu trains on the CPU")
-    if int(named[1] or 0) >= torch.cuda.device_count():
+    if index >= torch.cuda.device_count():
         known = ", ".join(f"cuda:{number}" for number in range(torch.cuda.device_count()))
-        raise DeviceError(f"PyTorch finds no device {named[1]}", tip=f"there is {known}")
+        raise DeviceError(f"PyTorch finds no device {index}", tip=f"there is {known}")
     return torch.device(name)
 
 
