@@ -17,7 +17,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,6 +109,8 @@ def save(entry: Path, write_graph: Callable[[Path], None]) -> bool:
     scratch: Path | None = None
     try:
         entry.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        import tempfile  # with `random`, a fiftieth of a short run, and the first alone needs it
+
         scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=entry.parent))
         write_graph(scratch / GRAPH)
         for file in scratch.iterdir():

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -53,8 +52,7 @@ class Lightness(Protocol):
         """L rescaled: float32 `(height, width)`."""
 
 
-@dataclass(frozen=True)
-class FloatL:
+class FloatL(NamedTuple):
     """L that is a float array already: float32 `(H, W)` in [0, 100]."""
 
     values: NDArray[np.float32]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from importlib import metadata
 from types import ModuleType
 
 from colorcli.errors import UsageError
@@ -14,6 +13,8 @@ DISTRIBUTION = "colorize-photos"
 
 def versions(*packages: str) -> dict[str, str]:
     """The versions of those of `packages` that are installed, by their names on PyPI."""
+    from importlib import metadata  # with what it imports, a twentieth of a short run
+
     found = {}
     for name in packages:
         try:

@@ -12,9 +12,8 @@ of `PAIRED_BITS` at most. Else fp32.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from colorcli.errors import UsageError
 from colorcli.processor import AVX2, INT8_FLAGS, cpu_flags
@@ -32,8 +31,7 @@ PAIRED_BITS = 7
 """Bits of weights whose products with bytes AVX2 can add up: two and two, in 16 bits."""
 
 
-@dataclass(frozen=True)
-class PrecisionSpec:
+class PrecisionSpec(NamedTuple):
     """What `model.json` says of a second precision.
 
     Attributes:
@@ -84,8 +82,7 @@ class PrecisionSpec:
         return bool(AVX2 & cpu_flags()) and self.fast_by is None
 
 
-@dataclass(frozen=True)
-class Precision:
+class Precision(NamedTuple):
     """What was chosen.
 
     Attributes:

@@ -7,9 +7,8 @@ import hashlib
 import platform
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from colorcli import cache
 from colorcli.errors import DeviceError, ModelError, UsageError
@@ -27,8 +26,7 @@ CUDA_TIP = f"{pip_install('cuda')}, and NVIDIA's driver, 580 or newer"
 """What mends most of what is wrong with CUDA."""
 
 
-@dataclass(frozen=True)
-class Execution:
+class Execution(NamedTuple):
     """Where sessions run.
 
     Attributes:

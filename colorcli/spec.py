@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from colorcli.errors import ModelError
 from colorcli.looks import NO_SUCH_FILE, is_folder, why_unreadable
@@ -57,8 +56,7 @@ def find_model(name: str) -> Path:
     )
 
 
-@dataclass(frozen=True)
-class GraphSpec:
+class GraphSpec(NamedTuple):
     """One graph of a model folder.
 
     Attributes:
@@ -77,8 +75,7 @@ class GraphSpec:
     pools_to: int = 0
 
 
-@dataclass(frozen=True)
-class ModelSpec:
+class ModelSpec(NamedTuple):
     """What `model.json` says; reading it loads no graph.
 
     Attributes:
@@ -205,7 +202,7 @@ class ModelSpec:
             path = self.folder / file
             if key not in graphs or not path.is_file():
                 raise ModelError(f"{path}: the {precision} graph is missing from the model")
-            graphs[key] = replace(graphs[key], path=path, sha256=sha256)
+            graphs[key] = graphs[key]._replace(path=path, sha256=sha256)
         return graphs
 
     @property

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from colorcli.looks import is_folder, leads_somewhere, why_unreadable
 from colorcli.photo import FORMATS
@@ -18,8 +18,7 @@ MARK = ".color"
 """What an output's name, or its folder's, ends in, before the suffix."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A photo of a tree, or a folder of it that is not entered.
 
     Attributes:

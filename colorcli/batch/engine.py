@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from colorcli.processor import usable_cores
 from colorcli.spec import DEFAULT_MODEL
@@ -18,8 +17,7 @@ PHOTOS_A_CORE = 4
 """Of fewer photos, predicted one a core, the last would leave cores idle for too long."""
 
 
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
+class EngineSettings(NamedTuple):
     """Which model runs where; the words are those of `Colorizer.load`."""
 
     model: str = DEFAULT_MODEL

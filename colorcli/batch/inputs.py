@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from colorcli.batch.refusals import fold
 from colorcli.errors import UsageError
@@ -14,8 +14,7 @@ from colorcli.photo import FORMATS
 from colorcli.walk import EARLIER_OUTPUTS, MARK, walk
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A source, and where it lies in the tree that is mirrored (None: named by itself)."""
 
     path: Path

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from colorcli.batch.inputs import Found, find, found_alone, places_of
 from colorcli.batch.names import default_root, format_named, name_beside, name_for
@@ -39,8 +39,7 @@ _STANDARD_OUTPUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 """Other names of it: links, which a file must never take the place of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """One photo of a plan.
 
     Attributes:
@@ -150,7 +149,7 @@ def _writers(jobs: Sequence[Job]) -> dict[Path, Path]:
 def _fail_clashes(jobs: list[Job], *, format_given: bool) -> list[Job]:
     clashes = collisions(_writers(jobs), format_given=format_given)
     return [
-        replace(job, target=None, error=str(error), tip=error.tip)
+        job._replace(target=None, error=str(error), tip=error.tip)
         if (error := clashes.get(job.source))
         else job
         for job in jobs
@@ -261,7 +260,7 @@ def _leave_out_own_outputs(jobs: list[Job]) -> list[Job]:
         name = job.source.name
         is_own = is_own_output(name) and job.is_work
         if is_own and (folder(job), original_of(name)) in originals:
-            job = replace(job, target=None, skip=EARLIER_OUTPUT)
+            job = job._replace(target=None, skip=EARLIER_OUTPUT)
         settled.append(job)
     return settled
 
@@ -271,7 +270,7 @@ def _settle_name(job: Job) -> Job:
     if not job.is_work or target is None or target == STREAM or not is_too_long(target):
         return job
     error = f"the name of its output is too long: {target.name}"
-    return replace(job, target=None, error=error, tip="give a shorter name with -o")
+    return job._replace(target=None, error=error, tip="give a shorter name with -o")
 
 
 def _settle_existing(jobs: list[Job], *, force: bool, skip_existing: bool) -> Iterator[Job]:
@@ -289,11 +288,10 @@ def _settle_existing(jobs: list[Job], *, force: bool, skip_existing: bool) -> It
         if job.source not in done or not job.is_work or job.target is None:
             yield job
         elif (fault := why_unreadable(job.target)) is not None:
-            yield replace(
-                job,
+            yield job._replace(
                 target=None,
                 error=f"its output {job.target} is there, and is no photo: {fault[0]}",
                 tip="rename or remove what bears the name",
             )
         else:
-            yield replace(job, skip=OUTPUT_EXISTS)
+            yield job._replace(skip=OUTPUT_EXISTS)

@@ -14,9 +14,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from colorcli.batch.engine import PHOTOS_A_CORE, Engine
 from colorcli.batch.outcome import Outcome
@@ -41,8 +40,7 @@ _MOST_AT_ONCE = 8
 _SMALL = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Workers:
+class Workers(NamedTuple):
     """How many photos are read, predicted and saved at once."""
 
     loaders: int
@@ -285,7 +283,7 @@ def _settled(job: Job, blocked: dict[Path, OSError]) -> Job:
     if (error := blocked.get(job.target.parent)) is None or is_stream(job.target):
         return job
     failure = unwritable(job.target, error)
-    return replace(job, error=str(failure), tip=failure.tip)
+    return job._replace(error=str(failure), tip=failure.tip)
 
 
 def _known(job: Job) -> Outcome:

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from colorcli.batch.outcome import Outcome
 from colorcli.batch.plan import OUTPUT_EXISTS, Job
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from colorcli.colorizer import Colorizer
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """How each photo of a batch is coloured and written.
 
     Attributes:
@@ -46,7 +45,7 @@ class Settings:
     mark: bool = True
     replace: bool = False
     skip_existing: bool = False
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = Limits()
 
 
 @dataclass(slots=True)

@@ -10,10 +10,10 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from types import FrameType
+from typing import NamedTuple
 
 from colorcli.batch.engine import Engine
 from colorcli.batch.names import format_named
@@ -32,8 +32,7 @@ from colorcli.looks import NO_SUCH_FILE, is_folder, is_too_long
 _LOOK_EVERY = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(NamedTuple):
     """What the command line asks for, beside how photos are coloured (`Settings`)."""
 
     inputs: tuple[str, ...]

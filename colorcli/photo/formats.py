@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 from colorcli.errors import PhotoError
 
 
-@dataclass(frozen=True)
-class Family:
+class Family(NamedTuple):
     """What a family of files holds.
 
     Attributes:

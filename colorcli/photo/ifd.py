@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from colorcli.photo.header import MalformedError
 
@@ -72,8 +73,7 @@ class Entry:
 Directory = dict[int, Entry]
 
 
-@dataclass(frozen=True)
-class Structure:
+class Structure(NamedTuple):
     """Where the first directory is, and how to read it."""
 
     order: str

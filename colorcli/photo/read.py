@@ -6,9 +6,8 @@ import os
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -49,8 +48,7 @@ _READERS: dict[str, Callable[[bytes], Header]] = {
 }
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """How large an untrusted file may be, checked before it is decoded.
 
     Attributes:
@@ -62,10 +60,13 @@ class Limits:
     bytes: int = 2_000_000_000
 
 
+USUAL_LIMITS = Limits()
+
+
 def read_photo(
     source: Path | bytes,
     *,
-    limits: Limits = Limits(),
+    limits: Limits = USUAL_LIMITS,
     name: str | None = None,
 ) -> Photo:
     """Read a photo, upright, with everything it says beside its pixels.
@@ -95,7 +96,7 @@ def read_photo(
     )
 
 
-def read_rgb(data: bytes, *, limits: Limits = Limits()) -> Array:
+def read_rgb(data: bytes, *, limits: Limits = USUAL_LIMITS) -> Array:
     """Read a photo's colours, upright, through its profile: what `read_photo` takes L of.
 
     Args:
@@ -111,8 +112,7 @@ def read_rgb(data: bytes, *, limits: Limits = Limits()) -> Array:
     return _open(data, limits, "", rgb_of).image
 
 
-@dataclass(frozen=True)
-class _Opened:
+class _Opened(NamedTuple):
     """A decoded file: an image upright, gray or in colour, and what was learned on the way."""
 
     family: str

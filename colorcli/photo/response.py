@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,7 @@ Curve = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 """Stored values to linear light, both in [0, 1]."""
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(NamedTuple):
     """How stored values mean light.
 
     Attributes:
