@@ -28,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _open_descriptors()
     # OpenCV writes its own lines on standard error for files it cannot read; ours says it.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    # Numpy's threads begin with a wait that keeps the cores busy: a fifth of what a photo takes of
+    # them. Nothing here multiplies matrices that are large enough for two.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A name that the terminal's encoding lacks is escaped, not an error.

@@ -1,0 +1,92 @@
+"""What a GPU gives: the CPU's colours, and how much sooner.
+
+    python benchmarks/cuda.py [MODEL…] [--device cuda] [--sizes 224,512,1024,2048]
+
+For each model and size: the provider that really ran, how far its ab is from the CPU's (TF32 keeps
+10 bits of each factor; a wrong kernel gives other colours), and the conversion, L in and RGB out,
+by turns. Then a photo in tiles against the whole, which on the CPU are equal bits.
+`--device cpu` tries the script itself where there is no GPU: it compares the CPU with itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from functools import partial
+
+import cv2
+import numpy as np
+from alternating import alternate, report
+
+from colorcli.bench.conversions import synthetic_gray
+from colorcli.colorizer import Colorizer
+from colorcli.metrics import ciede2000
+from colorcli.photo import Photo, render
+from colorcli.spec import model_folders
+
+FAR = 1.0
+"""CIEDE2000, and units of ab, from which the eye sees a difference; TF32 stays far below."""
+
+
+def main() -> int:
+    """Runs the script; the status is 1 where colours differ."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", default=list(model_folders()))
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--sizes", default="224,512,1024,2048")
+    parser.add_argument("--rounds", type=int, default=10)
+    arguments = parser.parse_args()
+    sizes = [int(side) for side in arguments.sizes.split(",")]
+    differs = False
+    for name in arguments.models:
+        here = Colorizer.load(name, device="cpu", precision="fp32")
+        there = Colorizer.load(name, device=arguments.device, precision="fp32")
+        print(f"\n# {name}: {there.model.provider} on {there.model.device}")
+        for side in sizes:
+            photo = Photo.from_array(picture(side))
+            differs |= not alike(here, there, photo, f"{side}×{side}")
+            ways = {
+                "CPU": partial(convert, here, photo),
+                arguments.device: partial(convert, there, photo),
+            }
+            report(f"{side}×{side}", alternate(ways, rounds=arguments.rounds), "CPU")
+        differs |= not tiles_alike(there, max(sizes))
+    return int(differs)
+
+
+def picture(side: int) -> np.ndarray:
+    """A gray square with edges, planes and grain, of every size the same."""
+    return cv2.resize(synthetic_gray((1024, 1024)), (side, side), interpolation=cv2.INTER_AREA)
+
+
+def convert(colorizer: Colorizer, photo: Photo) -> np.ndarray:
+    """L in, RGB out, as the paper times it."""
+    return render(photo, colorizer.predict(photo, size="full"))
+
+
+def alike(here: Colorizer, there: Colorizer, photo: Photo, title: str) -> bool:
+    """Print how far the colours of two devices are apart; whether that is near enough."""
+    L = photo.L()
+    one, other = (c.predict(photo, size="full").whole(L) for c in (here, there))
+    apart = np.abs(one - other)
+    delta = ciede2000(np.dstack([L, one]), np.dstack([L, other]))
+    print(
+        f"\n{title}: |Δab| mean {apart.mean():.5f}, largest {apart.max():.4f}; "
+        f"CIEDE2000 {delta:.4f}; mean chroma {np.hypot(*np.moveaxis(one, -1, 0)).mean():.1f}"
+    )
+    return delta < FAR
+
+
+def tiles_alike(colorizer: Colorizer, side: int) -> bool:
+    """Print how far a photo in tiles is from the whole."""
+    photo = Photo.from_array(picture(max(side, 2 * colorizer.smallest_tile)))
+    L = photo.L()
+    whole = colorizer.predict(photo, size="full").whole(L)
+    tiled = colorizer.predict(photo, size="full", tile=colorizer.smallest_tile).whole(L)
+    apart = float(np.abs(whole - tiled).max())
+    print(f"\ntiles of {colorizer.smallest_tile}: |Δab| to the whole at most {apart:.5f}")
+    return apart < FAR
+
+
+if __name__ == "__main__":
+    sys.exit(main())
