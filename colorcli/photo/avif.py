@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import struct
 
-from colorcli.photo import exif
+from colorcli.photo import cicp, exif
 from colorcli.photo.boxes import walk
 from colorcli.photo.header import Header, MalformedError
 from colorcli.photo.image import Metadata
 
 # Pieces of items that are looked at: a picture of many tiles has thousands.
 _PIECES = 65536
+# Kinds of items beside the pictures: EXIF, and XMP.
+_BESIDE = (b"Exif", b"mime")
 # EXIF orientation of a picture turned counter-clockwise by irot × 90°.
 _TURNED = (1, 8, 3, 6)
+# By high_bitdepth and twelve_bit of the AV1 configuration; twelve without high means nothing.
+_DEPTHS = (8, 8, 10, 12)
+_ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
 
 
 def inspect(data: bytes) -> Header:
@@ -30,11 +35,13 @@ def inspect(data: bytes) -> Header:
     if meta is None:
         raise MalformedError("it has no size")
     kinds: dict[int, bytes] = {}
+    named: list[int] = []
     places: tuple[int, int] | None = None
-    turned, mirrored = None, None
+    turned, mirrored, transfer = None, None, None
+    monochrome = transparent = limited = False
     for name, start, stop in walk(data, meta[0] + 4, meta[1]):
         if name == b"iinf":
-            kinds = _kinds(data, start, stop)
+            kinds, named = _kinds(data, start, stop)
         elif name == b"iloc":
             places = start, stop
         elif name == b"iprp":
@@ -46,7 +53,13 @@ def inspect(data: bytes) -> Header:
                         if width * height > header.width * header.height:
                             header.width, header.height = width, height
                     elif property_ == b"av1C" and header.depth is None:
-                        header.depth = (8, 10, 8, 12)[body[2] >> 5 & 3]
+                        header.depth = _DEPTHS[body[2] >> 5 & 3]
+                        monochrome = bool(body[2] & 0x10)
+                    elif property_ == b"auxC":
+                        transparent |= body[4:].startswith(_ALPHA)
+                    elif property_ == b"colr" and body[:4] == b"nclx" and transfer is None:
+                        (transfer,) = struct.unpack_from(">H", body, 6)
+                        limited = not body[10] & 0x80
                     elif property_ == b"colr" and body[:4] in (b"prof", b"rICC"):
                         metadata.icc = data[at + 4 : end]
                     elif property_ == b"irot":
@@ -55,7 +68,7 @@ def inspect(data: bytes) -> Header:
                         mirrored = body[0] & 1
     if not header.width or not header.height:
         raise MalformedError("it has no size")
-    texts = {item for item, kind in kinds.items() if kind in (b"Exif", b"mime")}
+    texts = {item for item, kind in kinds.items() if kind in _BESIDE}
     contents = {} if places is None else _contents(data, *places, texts)
     for item, content in contents.items():
         kind = kinds[item]
@@ -64,8 +77,18 @@ def inspect(data: bytes) -> Header:
             metadata.exif = exif.strip_prefix(content[offset:])
         elif kind == b"mime" and b"<x:xmpmeta" in content:
             metadata.xmp = content
+    if monochrome and transparent:
+        raise MalformedError(
+            "it has transparency beside gray alone, which is not read", tip="Save it as PNG"
+        )
+    if transfer is not None and metadata.icc is None:
+        header.gamma = cicp.gamma(transfer)
     if header.depth in (10, 12):
         header.maximum = (1 << header.depth) - 1
+    if monochrome and limited and header.depth is not None:
+        # The decoder spreads the range of video for colours, and forgets it for gray.
+        header.minimum, header.maximum = 16 << header.depth - 8, 235 << header.depth - 8
+    header.decodable = _alone(data, named)
     if any(name == b"moov" for name, _, _ in top):
         header.warnings.append("animated: only the first picture is read")
     # What turns a picture is a property of it: where there is none, XMP does not count.
@@ -87,17 +110,38 @@ def _orientation(turned: int | None, mirrored: int | None, stated: int) -> int:
     return (left_right if mirrored else top_bottom)[upright]
 
 
-def _kinds(data: bytes, start: int, stop: int) -> dict[int, bytes]:
-    """Item → its kind (iinf)."""
+def _alone(data: bytes, named: list[int]) -> bytes | None:
+    """The file with nothing beside its pictures for the decoder to trip over.
+
+    Args:
+        data: the whole file.
+        named: where the kinds of other items stand. They get another, of as many bytes, that
+            decoders pass over.
+
+    Returns:
+        None where there are none.
+    """
+    if not named:
+        return None
+    patched = bytearray(data)
+    for at in named:
+        patched[at : at + 4] = b"skip"
+    return bytes(patched)
+
+
+def _kinds(data: bytes, start: int, stop: int) -> tuple[dict[int, bytes], list[int]]:
+    """Item → its kind (iinf), and where the kinds of those stand that are no pictures."""
     start += 6 if data[start] == 0 else 8
-    kinds = {}
+    kinds, named = {}, []
     for name, at, end in walk(data, start, stop):
         version = data[at] if at < end else 0
         if name == b"infe" and version >= 2:
             layout = ">HH4s" if version == 2 else ">IH4s"
             item, _, kind = struct.unpack_from(layout, data, at + 4)
             kinds[item] = kind
-    return kinds
+            if kind in _BESIDE:
+                named.append(at + 4 + struct.calcsize(layout) - 4)
+    return kinds, named
 
 
 def _contents(data: bytes, start: int, stop: int, wanted: set[int]) -> dict[int, bytes]:

@@ -10,6 +10,8 @@ from colorcli.photo.image import Metadata
 # The packing that has a mask for each colour behind the first 40 bytes of the header, and the
 # size of header from which there is one for alpha as well.
 _MASKED, _WITH_ALPHA = 3, 56
+# From this size the header may point to an ICC profile.
+_WITH_PROFILE = 124
 _USUAL = [0xFF0000, 0xFF00, 0xFF]
 
 
@@ -36,6 +38,10 @@ def inspect(data: bytes) -> Header:
                 "its colours lie in an unusual order, which is not read", tip="Save it as PNG"
             )
         header.opaque = size < _WITH_ALPHA or not alpha
+    if size >= _WITH_PROFILE:
+        kind, (start, length) = data[70:74], struct.unpack_from("<II", data, 126)
+        if kind == b"DEBM":  # "MBED", as a little-endian number
+            metadata.icc = data[14 + start : 14 + start + length] or None
     return _checked(data, header, bits, packing, pixels_at)
 
 

@@ -54,7 +54,7 @@ def decode(data: bytes, header: Header) -> tuple[Array, Array | None]:
         raise MalformedError(f"its samples are {pixels.dtype}, which is not read")
     if header.negative:
         pixels = ~pixels
-    image: Array = _at_full_scale(pixels, header.maximum)
+    image: Array = _at_full_scale(pixels, header.minimum, header.maximum)
     image, alpha = _parted(image, header)
     if header.multiplied and alpha is not None:
         image = _divided(image, alpha)
@@ -207,13 +207,14 @@ def _is_neutral(pixels: Array) -> bool:
     )
 
 
-def _at_full_scale(pixels: Array, maximum: int | None) -> Array:
-    """Samples of 0 to `maximum` spread over the whole range of their dtype."""
+def _at_full_scale(pixels: Array, minimum: int, maximum: int | None) -> Array:
+    """Samples of `minimum` to `maximum` spread over the whole range of their dtype."""
     if maximum is None:
         return pixels
     whole = 255 if pixels.dtype == np.uint8 else 65535
-    values = np.arange(whole + 1).clip(0, maximum)
-    table = ((values * whole + maximum // 2) // maximum).astype(pixels.dtype)
+    values = np.arange(whole + 1).clip(minimum, maximum) - minimum
+    span = maximum - minimum
+    table = ((values * whole + span // 2) // span).astype(pixels.dtype)
     return table[pixels]
 
 

@@ -116,7 +116,8 @@ def _fitting(photo: Photo, family: Family, warn: Callable[[str], None]) -> tuple
         photo = replace(photo, alpha=None)
     if photo.depth == 16 and 16 not in family.depths:
         deepest = max(family.depths)
-        warn(f"{family.name} holds {deepest} bits: reduced from 16")
+        if photo.format != family.name:  # what comes from it had no more
+            warn(f"{family.name} holds {deepest} bits: reduced from 16")
         if deepest > 8:
             return photo, (1 << deepest) - 1
         alpha = photo.alpha

@@ -6,15 +6,19 @@ import struct
 
 from colorcli.photo import ifd
 from colorcli.photo.header import MalformedError
+from colorcli.photo.turn import place
 
 _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 0x0112, 0x011A, 0x011B, 0x0128
 _DESCRIPTION, _SOFTWARE = 0x010E, 0x0131
 _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _WIDTH, _HEIGHT = 0x0100, 0x0101
 _COLOUR_SPACE, _PIXELS_ACROSS, _PIXELS_DOWN = 0xA001, 0xA002, 0xA003
+_SUBJECT_AREA, _SUBJECT_LOCATION = 0x9214, 0xA214
+MAKER_NOTE = 0x927C
 _SRGB = 1
-# Bits of a sample, photometric interpretation, samples of a pixel: the file itself says them.
-_OF_GRAY = (0x0102, 0x0106, 0x0115)
+# Bits of a sample, photometric interpretation, samples of a pixel, the curve, white and primaries
+# of what was stored: the file itself says them, and its colours are sRGB's.
+_OF_GRAY = (0x0102, 0x0106, 0x0115, 0x012D, 0x013E, 0x013F)
 
 
 def strip_prefix(exif: bytes) -> bytes:
@@ -116,8 +120,8 @@ def renewed(
         if tag in fields:
             fields[tag] = ifd.long(size, order)
     own = resolution(fields)
-    # Of a JPEG, JFIF may say another one: both stay. Where the photo was turned, across is down.
-    if dpi is not None and (home_of_dpi or own is None or own[0] != own[1]):
+    # Of a JPEG, JFIF may say another one: both stay.
+    if dpi is not None and (home_of_dpi or own is None):
         fields[_X_RESOLUTION] = ifd.rational(dpi[0], order)
         fields[_Y_RESOLUTION] = ifd.rational(dpi[1], order)
         fields[_UNIT] = ifd.short(2, order)
@@ -125,12 +129,43 @@ def renewed(
         fields.setdefault(_DESCRIPTION, ifd.ascii_(mark, order))
         fields.setdefault(_SOFTWARE, ifd.ascii_(software, order))
     if ifd.EXIF in fields:
+        _name_srgb(data, how, fields)
         values = {_COLOUR_SPACE: _SRGB, _PIXELS_ACROSS: width, _PIXELS_DOWN: height}
         _correct(data, how, fields[ifd.EXIF], values)
     data += b"\0" * (len(data) % 2)
     struct.pack_into(f"{order}I", data, 4, len(data))
     kept = bytes(data)
     return kept + ifd.write(fields, len(kept), order, within=kept)
+
+
+def turned(exif: bytes, orientation: int, size: tuple[int, int]) -> bytes:
+    """EXIF whose resolution and subject are those of the upright picture, all else in its place.
+
+    Args:
+        exif: a sound TIFF structure.
+        orientation: 2 to 8: how the stored picture is to be turned.
+        size: width and height of the stored picture.
+    """
+    how = ifd.structure(exif)
+    data = bytearray(exif)
+    fields, _ = ifd.read(exif, how, how.first)
+    one, other = fields.get(_X_RESOLUTION), fields.get(_Y_RESOLUTION)
+    if orientation >= 5 and one and other and len(one.value) == len(other.value) == 8:
+        data[one.at : one.at + 8], data[other.at : other.at + 8] = other.value, one.value
+    for tag in (_SUBJECT_AREA, _SUBJECT_LOCATION):
+        field = tree_of(exif, how, fields).get(ifd.EXIF, {}).get(tag)
+        if field is None or field.type != 3 or not 2 <= field.count <= 4:
+            continue
+        values = list(field.integers())
+        width, height = size[::-1] if orientation >= 5 else size
+        at = place(values[0] / max(size[0], 1), values[1] / max(size[1], 1), orientation)
+        values[:2] = (
+            min(65535, max(0, round(v * n))) for v, n in zip(at, (width, height), strict=True)
+        )
+        if orientation >= 5:
+            values[2:] = values[:1:-1]  # width and height; a diameter alone stays
+        struct.pack_into(f"{field.order}{field.count}H", data, field.at, *values)
+    return bytes(data)
 
 
 def tree_of(data: bytes, how: ifd.Structure, fields: ifd.Directory) -> dict[int, ifd.Directory]:
@@ -158,6 +193,18 @@ def _without_thumbnail(data: bytearray, how: ifd.Structure, offset: int) -> byte
     if start < stop:
         data[start:stop] = bytes(stop - start)
     return data
+
+
+def _name_srgb(data: bytearray, how: ifd.Structure, fields: ifd.Directory) -> None:
+    """DCF's name for sRGB where it names Adobe RGB, in place."""
+    try:
+        stated, _ = ifd.read(bytes(data), how, fields[ifd.EXIF].integer())
+        names, _ = ifd.read(bytes(data), how, stated[ifd.INTEROPERABILITY].integer())
+    except (MalformedError, KeyError):
+        return
+    name = names.get(1)
+    if name is not None and name.value == b"R03\0":
+        data[name.at : name.at + 4] = b"R98\0"
 
 
 def _correct(

@@ -47,7 +47,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             Family("tiff", (".tif", ".tiff"), (8, 16), True, _ALL | {"iptc"}),
             Family("webp", (".webp",), (8,), True, _ALL),
             Family("avif", (".avif",), (8, 12), True, _ALL),
-            Family("jpeg2000", (".jp2",), (8, 16), True, _ALL),
+            Family("jpeg2000", (".jp2",), (8, 16), True, _ALL | {"iptc"}),
             Family("bmp", (".bmp", ".dib"), (8,), True, frozenset({"dpi"})),
             Family("pnm", (".ppm", ".pgm", ".pbm", ".pnm", ".pam"), (8, 16), True, frozenset()),
         )

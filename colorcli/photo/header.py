@@ -30,8 +30,10 @@ class Header:
         metadata: EXIF, XMP, ICC and DPI, as found.
         depth: bits a channel as stored, or None where the decoder's dtype tells it.
         maximum: the value that stands for white, where it is not all ones.
+        minimum: the value that stands for black.
         orientation: EXIF orientation that is left to apply after decoding, 1 to 8; None where the
             file states none outside its XMP.
+        turned: EXIF orientation that the decoder applies by itself, or None.
         transparent: the one sample value that stands for transparent, which the decoder ignores.
         gamma: exponent from stored to linear values, where the file names one and no profile.
         spread: how many pixels of gray, side by side, the decoder is shown for each pixel: its
@@ -55,7 +57,9 @@ class Header:
     metadata: Metadata = field(default_factory=Metadata)
     depth: int | None = None
     maximum: int | None = None
+    minimum: int = 0
     orientation: int | None = None
+    turned: int | None = None
     transparent: int | None = None
     gamma: float | None = None
     spread: int = 1

@@ -13,6 +13,7 @@ SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
 CODE_STREAM = b"\xff\x4f\xff\x51"
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _EXIF = b"JpgTiffExif->JP2"
+_IPTC = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
 # Colour spaces by number (annex M of part 2) that OpenCV takes for another, or not at all.
 _UNREAD = {12: "ink", 14: "CIELAB", 18: "sYCC", 24: "e-sYCC"}
 _TIP = "Save it as gray or sRGB, or in another format"
@@ -29,6 +30,7 @@ def inspect(data: bytes) -> Header:
     header: Header | None = None
     metadata = Metadata()
     space = None
+    unread = False
     for name, start, stop in walk(data):
         if name == b"jp2c" and header is None:
             header = _code_stream(data, start, stop)
@@ -44,12 +46,18 @@ def inspect(data: bytes) -> Header:
             metadata.xmp = data[start + 16 : stop]
         elif name == b"uuid" and data[start : start + 16] == _EXIF:
             metadata.exif = exif.strip_prefix(data[start + 16 : stop])
+        elif name == b"uuid" and data[start : start + 16] == _IPTC:
+            metadata.iptc = data[start + 16 : stop] or None
+        elif name in (b"uuid", b"xml "):
+            unread = True
     if header is None:
         raise MalformedError("it has no size")
     if space in _UNREAD:
         raise MalformedError(
             f"its colours are stored as {_UNREAD[space]}, which is not read", tip=_TIP
         )
+    if unread:
+        header.warnings.append("metadata of a kind that is not read (XML, GeoJP2, …): dropped")
     header.metadata = metadata
     header.orientation = exif.orientation(metadata.exif)
     metadata.dpi = metadata.dpi or exif.dpi(metadata.exif)
@@ -76,6 +84,8 @@ def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
         parts.append(box(b"uuid", _EXIF + metadata.exif))
     if metadata.xmp is not None:
         parts.append(box(b"uuid", _XMP + metadata.xmp))
+    if metadata.iptc is not None:
+        parts.append(box(b"uuid", _IPTC + metadata.iptc))
     return b"".join(parts), []
 
 
@@ -89,6 +99,8 @@ def _code_stream(data: bytes, start: int, stop: int) -> Header:
     channels, depth = struct.unpack_from(">HB", data, start + 40)
     if right <= left or bottom <= top:
         raise MalformedError("it has no size")
+    if left or top:
+        raise MalformedError("it does not begin at its canvas' corner, which is not read", tip=_TIP)
     if channels not in (1, 3, 4):
         said = "transparency beside gray" if channels == 2 else f"{channels} channels"
         raise MalformedError(f"it has {said}, which is not read", tip=_TIP)

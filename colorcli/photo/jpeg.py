@@ -16,6 +16,8 @@ _MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 # In picture data a marker is FF and anything but a stuffed zero, a restart or a fill byte.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+# Where a video behind a picture begins at the latest, after some bytes of its maker's own.
+_VIDEO_AT = 64
 # Payload of a segment, less the ICC header of 14 bytes.
 _CHUNK = 65519
 
@@ -32,6 +34,7 @@ def inspect(data: bytes) -> Header:
     keep = [b"\xff\xd8"]
     more_xmp = several = False
     comments: list[tuple[bytes, bytes]] = []
+    resources = b""
     at = 2
     while True:
         found = _MARKER.search(data, at)
@@ -40,6 +43,7 @@ def inspect(data: bytes) -> Header:
         at, marker = found.start(), data[found.start() + 1]
         if marker == 0xD9:
             keep.append(b"\xff\xd9")
+            at += 2
             break
         if marker in (0x01, 0xD8):
             at += 2
@@ -52,8 +56,10 @@ def inspect(data: bytes) -> Header:
             raise MalformedError("the file is cut off")
         if marker in _SIZES and len(body) >= 6:
             depth, height, width, channels = struct.unpack_from(">BHHB", body)
-            if depth not in (8, 12):
-                raise MalformedError(f"{depth} bits a sample are not JPEG")
+            if depth != 8:
+                raise MalformedError(
+                    f"its samples have {depth} bits, which are not read", tip="Save it with 8 bits"
+                )
             if header is None:
                 header = Header(width, height, metadata, cmyk=channels == 4)
         elif marker == 0xE0 and body[:5] == b"JFIF\0" and len(body) >= 12:
@@ -70,8 +76,8 @@ def inspect(data: bytes) -> Header:
             more_xmp = True
         elif marker == 0xFE and body:
             comments.append((b"COM", body))
-        elif marker == 0xED and body.startswith(iptc.PREFIX) and metadata.iptc is None:
-            metadata.iptc = iptc.of_resources(body[len(iptc.PREFIX) :])
+        elif marker == 0xED and body.startswith(iptc.PREFIX):
+            resources += body[len(iptc.PREFIX) :]  # a block may go on in the next segment
         # The decoder gets the picture alone: no application data for it to trip over, but Adobe's,
         # which says how ink is stored.
         if not (0xE0 <= marker <= 0xEF or marker == 0xFE) or body[:5] in (b"JFIF\0", b"Adobe"):
@@ -88,6 +94,9 @@ def inspect(data: bytes) -> Header:
         header.warnings.append("XMP beyond its first 64 KB is not read: dropped")
     if several:
         header.warnings.append("several pictures: only the first is read")
+    elif b"ftyp" in data[at : at + _VIDEO_AT]:
+        header.warnings.append("a video behind the picture (a motion photo): dropped")
+    metadata.iptc = iptc.of_resources(resources)
     metadata.notes = tuple(comments)
     if icc:
         metadata.icc = b"".join(icc[number] for number in sorted(icc))

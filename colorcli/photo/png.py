@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from colorcli.photo import exif
+from colorcli.photo import cicp, exif
 from colorcli.photo.header import Header, MalformedError
 from colorcli.photo.image import Metadata
 
@@ -34,6 +34,7 @@ def inspect(data: bytes) -> Header:
     texts: list[tuple[bytes, bytes]] = []
     keep = [SIGNATURE]
     gamma, tagged, wrapped, kind, bits, packed = None, False, False, 0, 8, 0
+    transfer: int | None = None
     for name, start, stop in _chunks(data):
         body = data[start:stop] if name != b"IDAT" else b""
         if name == b"IHDR":
@@ -47,8 +48,10 @@ def inspect(data: bytes) -> Header:
             gamma = 100000 / stored if 16 <= stored <= 625_000_000 else None
         elif name == b"IDAT":
             packed += stop - start
-        elif name in (b"sRGB", b"cICP"):
+        elif name == b"sRGB":
             tagged = True
+        elif name == b"cICP" and len(body) == 4:
+            transfer = body[1]
         elif name == b"iCCP":
             metadata.icc = _unpacked(body.partition(b"\0")[2][1:])
             if metadata.icc is None:
@@ -78,8 +81,13 @@ def inspect(data: bytes) -> Header:
         raise MalformedError("it has no size")
     pixels = header.width * header.height
     header.lacking = packed * _DEFLATE < pixels * bits * _CHANNELS.get(kind, 1) // 8
+    # Of cICP, iCCP, sRGB and gAMA the first that is there counts.
+    if transfer is not None:
+        header.gamma = cicp.gamma(transfer)
+        if header.gamma is not None:
+            metadata.icc = None
     # 0.45455 is the sRGB curve's stand-in, not a curve of its own.
-    if gamma is not None and not tagged and metadata.icc is None and abs(gamma - 2.2) > 0.01:
+    elif gamma is not None and not tagged and metadata.icc is None and abs(gamma - 2.2) > 0.01:
         header.gamma = gamma
     if wrapped:
         warnings.append("metadata as ImageMagick wraps it into text is not read: dropped")

@@ -49,6 +49,8 @@ def inspect(data: bytes) -> Header:
         raise MalformedError("the file is cut off")
     whole = 255 if maximum < 256 else 65535
     header = Header(width, height, maximum=None if bits or maximum == whole else maximum)
+    if binary and re.match(rb"\s*P[1-7]\s", data[start + row * height : start + row * height + 64]):
+        header.warnings.append("several pictures: only the first is read")
     if maximum < 255 and not binary and not bits:
         # OpenCV would spread the samples itself, and round them down.
         data = header.decodable = data[: digits[0]] + b"255" + data[digits[1] :]

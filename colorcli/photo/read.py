@@ -9,13 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-import numpy as np
-
 from colorcli.errors import PhotoError
 from colorcli.photo import avif, bmp, exif, jp2, jpeg, png, pnm, tiff, webp, xmp
 from colorcli.photo.decode import decode, gray_of, rgb_of
 from colorcli.photo.header import Header, MalformedError
 from colorcli.photo.image import Array, Photo
+from colorcli.photo.turn import upright
 
 
 def _opencv_pixels(stated: str | None) -> int:
@@ -181,25 +180,6 @@ def family_of(data: bytes) -> str | None:
 _KNOWN = "Read are JPEG, PNG, TIFF, WebP, AVIF, JPEG 2000, BMP and PNM"
 
 
-def upright(image: Array, orientation: int) -> Array:
-    """Apply an EXIF orientation.
-
-    Args:
-        image: (H, W) or (H, W, C).
-        orientation: 1 to 8: where row 0 and column 0 of the stored pixels belong.
-
-    Returns:
-        (H, W), or (W, H) from 5 on, with the same channels; contiguous.
-    """
-    if orientation >= 5:
-        image = image.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        image = image[::-1]
-    if orientation in (2, 3, 6, 7):
-        image = image[:, ::-1]
-    return np.ascontiguousarray(image)
-
-
 def _bytes_of(source: Path | bytes, limits: Limits, label: str) -> bytes:
     """The bytes of a source, if there are any and not too many."""
     try:
@@ -246,12 +226,18 @@ def read_up_to(file: BinaryIO, limit: int, *, expected: int = CHUNK) -> bytes:
 
 
 def _turn(header: Header) -> int:
-    """The orientation to apply, and the resolution turned with it."""
+    """The orientation to apply; what metadata say of places in the picture is turned with it."""
     metadata, orientation = header.metadata, header.orientation
     if orientation is None:
         orientation = xmp.orientation(metadata.xmp) or 1
-    if orientation >= 5 and metadata.dpi is not None:
+    turned = header.turned or orientation
+    size = header.width, header.height
+    if turned >= 5 and metadata.dpi is not None:
         metadata.dpi = metadata.dpi[::-1]
+    if turned > 1 and metadata.exif is not None:
+        metadata.exif = exif.turned(metadata.exif, turned, size)
+    if turned > 1 and metadata.xmp is not None:
+        metadata.xmp = xmp.turned(metadata.xmp, turned, size)
     return orientation
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import replace
 
-from colorcli.photo import exif, ifd
+from colorcli.photo import exif, ifd, iptc
 from colorcli.photo.header import Header, MalformedError
 from colorcli.photo.image import Metadata
 
@@ -17,6 +17,11 @@ _PLANAR, _PREDICTOR = 284, 317
 _BYTEWISE = (1, 5, 8, 32773, 32946)
 _STRIPS, _TILES = (273, 279), (324, 325)
 _XMP, _IPTC, _ICC = 700, 33723, 34675
+_RESOURCES = 34377
+_RESOLUTION = (282, 283, 296)
+_UNIT, _NO_UNIT = 296, 1
+_UNREAD = {34712: "JPEG 2000", 34887: "LERC", 34925: "LZMA", 50000: "zstd", 50001: "WebP"}
+_UNREAD |= {50002: "JPEG XL", 52546: "JPEG XL"}
 _CMYK, _LAB = 5, (8, 9, 10)
 _RGB = 2
 # Channels that carry the colours, by photometric interpretation.
@@ -48,11 +53,17 @@ def inspect(data: bytes) -> Header:
     photometric = _first(fields, _PHOTOMETRIC, 1)
     if _first(fields, _SUBFILE, 0) & _REDUCED:
         raise MalformedError(
-            "its first picture is only a preview", tip="Convert raw files first, to TIFF or PNG"
+            "its first picture is only a preview",
+            tip="Convert raw files first, to TIFF or PNG; of others, save the full picture alone",
         )
     samples = _first(fields, _SAMPLES, 1)
     if _first(fields, _FORMAT, 1) != 1:
         raise MalformedError("its samples are signed or floating-point numbers, which are not read")
+    if (packed := _first(fields, _COMPRESSION, 1)) in _UNREAD:
+        raise MalformedError(
+            f"it is compressed as {_UNREAD[packed]}, which is not read",
+            tip="Save it with LZW or deflate",
+        )
     if photometric in _LAB:
         raise MalformedError("its pixels are stored as CIELAB, which is not read")
     if bits not in (1, 2, 4, 8, 16):
@@ -79,18 +90,25 @@ def inspect(data: bytes) -> Header:
     metadata.icc = fields[_ICC].value if _ICC in fields else None
     metadata.xmp = fields[_XMP].value if _XMP in fields else None
     metadata.iptc = fields[_IPTC].value if _IPTC in fields else None
+    if metadata.iptc is None and _RESOURCES in fields:
+        metadata.iptc = iptc.of_resources(fields[_RESOURCES].value)
     metadata.dpi = exif.resolution(fields)
     carried = {tag: fields[tag] for tag in _DESCRIPTIVE if tag in fields}
+    if _UNIT in fields and _first(fields, _UNIT) == _NO_UNIT:
+        # Of pixels that are no squares, or of a unit that a description names.
+        carried |= {tag: fields[tag] for tag in _RESOLUTION if tag in fields}
     if _ORIENTATION in fields:
         # The orientation is the decoder's business: OpenCV turns TIFFs whatever it is asked.
         header.orientation = 1
         turned = _turn(fields[_ORIENTATION])
-        if 5 <= turned <= 8 and metadata.dpi is not None:
-            metadata.dpi = metadata.dpi[::-1]
-        if 2 <= turned <= 8 and any(tag in carried for tag in _GEOGRAPHIC):
+        if 2 <= turned <= 8:
+            header.turned = turned
+        if header.turned and any(tag in carried for tag in _GEOGRAPHIC):
             header.warnings.append("its GeoTIFF tags are true of unturned pixels only: dropped")
             carried = {tag: field for tag, field in carried.items() if tag not in _GEOGRAPHIC}
     below = exif.tree_of(data, how, fields)
+    if below.get(ifd.EXIF, {}).pop(exif.MAKER_NOTE, None) is not None:
+        header.warnings.append("maker notes of a camera, which point into the TIFF: dropped")
     if carried or below:
         metadata.exif = _prefix(how.order) + ifd.write_tree(carried, below, 8, how.order)
     return header
@@ -113,13 +131,17 @@ def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
     if how.big or len(encoded) > 0xF0000000:
         raise MalformedError("a TIFF holds at most 4 GB")
     order = how.order
+    lost: list[str] = []
     fields, _ = ifd.read(encoded, how, how.first)
     below: dict[int, ifd.Directory] = {}
     if metadata.exif is not None:
         source = ifd.structure(metadata.exif)
         found, _ = ifd.read(metadata.exif, source, source.first)
-        fields |= {tag: found[tag] for tag in _DESCRIPTIVE if tag in found}
+        kept = _DESCRIPTIVE if metadata.dpi is not None else (*_DESCRIPTIVE, *_RESOLUTION)
+        fields |= {tag: found[tag] for tag in kept if tag in found}
         below = exif.tree_of(metadata.exif, source, found)
+        if below.get(ifd.EXIF, {}).pop(exif.MAKER_NOTE, None) is not None:
+            lost.append("TIFF holds no maker notes of a camera, which point into its EXIF: dropped")
     if metadata.icc is not None:
         fields[_ICC] = ifd.Entry(7, len(metadata.icc), metadata.icc, order)
     if metadata.xmp is not None:
@@ -134,7 +156,7 @@ def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
     start = len(encoded) + len(encoded) % 2
     head = encoded[:4] + struct.pack(f"{order}I", start)
     directory = ifd.write_tree(fields, below, start, order)
-    return b"".join((head, encoded[8:], b"\0" * (len(encoded) % 2), directory)), []
+    return b"".join((head, encoded[8:], b"\0" * (len(encoded) % 2), directory)), lost
 
 
 def _first(fields: ifd.Directory, tag: int, default: int | None = None) -> int:

@@ -1,0 +1,89 @@
+"""What metadata say of places in a picture holds for the upright one."""
+
+from __future__ import annotations
+
+import re
+import struct
+
+import numpy as np
+import pytest
+
+from colorcli.photo import exif, read_photo
+from colorcli.photo.turn import place, upright
+
+from . import samples
+
+WIDE = samples.camera(64, 96)
+FACE = (0.25, 0.75, 0.125, 0.25)  # x, y of its centre, width, height: shares of the stored picture
+
+ATTRIBUTES = (
+    '<mwg-rs:AppliedToDimensions stDim:w="{width}" stDim:h="{height}" stDim:unit="pixel"/>'
+    "<mwg-rs:RegionList><rdf:Bag><rdf:li><rdf:Description mwg-rs:Name='Ada'>"
+    '<mwg-rs:Area stArea:x="0.25" stArea:y="0.75" stArea:w="0.125" stArea:h="0.25"/>'
+    "</rdf:Description></rdf:li></rdf:Bag></mwg-rs:RegionList>"
+)
+ELEMENTS = (
+    "<mwg-rs:AppliedToDimensions rdf:parseType='Resource'><stDim:w>{width}</stDim:w>"
+    "<stDim:h>{height}</stDim:h></mwg-rs:AppliedToDimensions><mwg-rs:Area rdf:parseType='Resource'>"
+    "<stArea:h>0.25</stArea:h><stArea:w>0.125</stArea:w><stArea:x>0.25</stArea:x>"
+    "<stArea:y>0.75</stArea:y></mwg-rs:Area>"
+)
+
+
+def packet(regions: str, width: int = 96, height: int = 64) -> bytes:
+    """XMP with the regions of a picture of this size."""
+    body = regions.format(width=width, height=height)
+    before, after = samples.XMP.split(b"</rdf:RDF>")
+    named = f"<rdf:Description rdf:about=''>{body}</rdf:Description>"
+    return before + named.encode() + b"</rdf:RDF>" + after
+
+
+def stated(xmp: bytes, prefix: str, keys: str) -> list[float]:
+    """The numbers of a packet, in either form."""
+    found = (re.search(rf"{prefix}:{key}[=>\"']+([\d.]+)", xmp.decode()) for key in keys)
+    return [float(match[1]) for match in found if match]
+
+
+def read(orientation: int, xmp: bytes) -> bytes:
+    """The packet of a JPEG that states this orientation, as it is read."""
+    file = samples.saved(WIDE, "JPEG", exif=samples.exif(orientation), xmp=xmp)
+    found = read_photo(file).metadata.xmp
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_place_goes_where_its_pixel_goes(orientation: int) -> None:
+    pixels = np.zeros((6, 8), np.uint8)
+    pixels[4, 1] = 1
+    turned = upright(pixels, orientation)
+    row, column = (int(axis[0]) for axis in np.nonzero(turned))
+    across, down = place(1.5 / 8, 4.5 / 6, orientation)
+    assert (across * turned.shape[1], down * turned.shape[0]) == (column + 0.5, row + 0.5)
+
+
+@pytest.mark.parametrize("regions", [ATTRIBUTES, ELEMENTS], ids=["attributes", "elements"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_names_stay_at_their_faces(orientation: int, regions: str) -> None:
+    xmp = read(orientation, packet(regions))
+    across, down, width, height = FACE
+    turned = orientation >= 5
+    sizes = [height, width] if turned else [width, height]
+    assert stated(xmp, "stArea", "xywh") == [*place(across, down, orientation), *sizes]
+    assert stated(xmp, "stDim", "wh") == ([64, 96] if turned else [96, 64])
+
+
+def test_regions_of_the_upright_picture_stay() -> None:
+    xmp = packet(ATTRIBUTES, width=64, height=96)
+    assert stated(read(6, xmp), "stArea", "xywh") == list(FACE)
+
+
+def test_the_subject_and_an_uneven_resolution_are_turned() -> None:
+    fields = samples.exif(6)
+    fields[0x011A], fields[0x011B] = 300.0, 200.0
+    fields.get_ifd(0x8769)[0x9214] = (24, 48, 12, 16)  # of 96 × 64: the same face
+    photo = read_photo(samples.saved(WIDE, "JPEG", exif=fields))
+    data = photo.metadata.exif
+    assert data is not None
+    assert struct.pack("<4H", 16, 24, 16, 12) in data or struct.pack(">4H", 16, 24, 16, 12) in data
+    assert exif.dpi(data) == (200.0, 300.0)
