@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from colorcli.processor import usable_cores
@@ -18,12 +19,17 @@ PHOTOS_A_CORE = 4
 
 
 class EngineSettings(NamedTuple):
-    """Which model runs where; the words are those of `Colorizer.load`."""
+    """Which model runs where; the words are those of `Colorizer.load`.
+
+    Attributes:
+        scene: a photo whose scene all others belong to, or None: each has its own.
+    """
 
     model: str = DEFAULT_MODEL
     device: str = "auto"
     threads: int | None = None
     precision: str = "auto"
+    scene: Path | None = None
 
 
 class Engine:
@@ -67,6 +73,7 @@ class Engine:
         Raises:
             ModelError: the model cannot be loaded.
             DeviceError: the device asked for by name cannot be used.
+            UsageError: the scene cannot be read, or the model has no place for one.
         """
         self.start()
         return self._future.result()
@@ -76,14 +83,17 @@ class Engine:
             from colorcli.router import load_colorizer
 
             settings = self._settings
-            self._future.set_result(
-                load_colorizer(
-                    settings.model,
-                    device=settings.device,
-                    threads=self._threads(),
-                    precision=settings.precision,
-                )
+            colorizer = load_colorizer(
+                settings.model,
+                device=settings.device,
+                threads=self._threads(),
+                precision=settings.precision,
             )
+            if settings.scene is not None:
+                from colorcli.scene import load_scene
+
+                colorizer = load_scene(settings.scene, colorizer)
+            self._future.set_result(colorizer)
         except BaseException as error:  # handed over to whoever waits for it
             self._future.set_exception(error)
 

@@ -103,6 +103,14 @@ def colorize(
         float,
         typer.Option(min=0.01, help="Above 1 more vivid, below 1 paler.", rich_help_panel=_COLOURS),
     ] = 1.0,
+    scene_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PHOTO",
+            help="Colour all as parts of the scene that this photo shows.",
+            rich_help_panel=_COLOURS,
+        ),
+    ] = None,
     skip_existing: Annotated[
         bool,
         typer.Option(
@@ -164,7 +172,8 @@ def colorize(
     from colorcli.looks import is_folder
 
     network_size = size_of(size)
-    engine = Engine(EngineSettings(model, device, threads_of(threads), precision))
+    scene = None if scene_from is None else Path(scene_from)
+    engine = Engine(EngineSettings(model, device, threads_of(threads), precision, scene))
     few = len(photos) < PHOTOS_A_CORE and not any(is_folder(Path(photo)) for photo in photos)
     if few and not (dry_run or skip_existing or watch):
         # onnxruntime loads beside what follows: OpenCV, the plan, the first photo. Whether many
@@ -197,6 +206,7 @@ def colorize(
         skip_existing=skip_existing,
         json=json,
         report=None if report is None else Path(report),
+        scene=scene,
         quiet=quiet,
         verbose=verbose,
     )

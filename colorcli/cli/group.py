@@ -10,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from colorcli.cli import COMMANDS
 from colorcli.cli.plain import read_plainly
+from colorcli.errors import UsageError
 
 if TYPE_CHECKING:
     # Typer brought its own click with 0.20 or so; before, it used the one installed.
@@ -29,6 +30,7 @@ class MainGroup(TyperGroup):
         read_plainly(params)
         own = {name for param in params for name in param.opts}
         if args and args[0] not in COMMANDS and args[0].partition("=")[0] not in own:
+            _refuse_late_command(args)
             args = [_MAIN_JOB, *args]
         parsed: list[str] = super().parse_args(ctx, args)
         return parsed
@@ -98,6 +100,33 @@ def load_command(name: str, cls: type[TyperCommand] = _PlainCommand) -> Any:
     command: Any = typer.main.get_command(app)
     command.name = name
     return command
+
+
+def _refuse_late_command(args: list[str]) -> None:
+    """Behind options of the main job the name of a command would be a photo or a folder.
+
+    Raises:
+        UsageError: the first word that is no option is the name of a command.
+    """
+    if not args[:1] or not args[0].startswith("-"):
+        return
+    takes_value = {
+        name
+        for param in load_command("colorize").params
+        if not getattr(param, "is_flag", False)
+        for name in param.opts
+    }
+    words = iter(args)
+    for word in words:
+        if word == "--" or word == "-" or not word.startswith("-"):
+            if word in COMMANDS:
+                raise UsageError(
+                    f"{word}: a command comes before its options",
+                    tip=f"colorize {word} …, or ./{word} for a photo or folder of that name",
+                )
+            return
+        if word in takes_value:
+            next(words, None)
 
 
 def _print_version(wanted: bool) -> None:

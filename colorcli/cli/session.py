@@ -42,6 +42,7 @@ class Wishes(NamedTuple):
     skip_existing: bool
     json: bool
     report: Path | None
+    scene: Path | None
     quiet: bool
     verbose: bool
 
@@ -76,7 +77,7 @@ class Session:
         """Colours the photos."""
         jobs = self._plan()
         self._check_streams(jobs)
-        self._check_report_apart(jobs)
+        self._check_apart(jobs)
         talk = Talk(self._wishes, self._engine, len(jobs), self._report)
         with self._heeding_signals():
             self._colour(jobs, talk)
@@ -101,6 +102,7 @@ class Session:
         with self._heeding_signals():
             while self._signal is None:
                 if jobs := looks.look():
+                    self._check_apart(jobs)
                     self._colour(jobs, talk)
                 self._rest(_LOOK_EVERY)
         return self._end(talk)
@@ -134,11 +136,13 @@ class Session:
         if sys.stdout.isatty():
             raise UsageError("the photo would be written to the terminal", tip="-o FILE")
 
-    def _check_report_apart(self, jobs: Sequence[Job]) -> None:
-        report = self._wishes.report
+    def _check_apart(self, jobs: Sequence[Job]) -> None:
+        report, scene = self._wishes.report, self._wishes.scene
         targets = {job.source: job.target for job in jobs if job.target is not None}
         if report is not None and writes(targets, report):
             raise UsageError(f"--report {report}: a photo will be written there")
+        if scene is not None and writes(targets, scene):
+            raise UsageError(f"--scene-from {scene}: a photo would be written over it")
 
     def _colour(self, jobs: Sequence[Job], talk: Talk) -> None:
         self._batch = Batch(jobs, self._settings, self._engine)

@@ -84,7 +84,8 @@ def train(
         ),
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="`paper`: the paper's optimizer, batch and objective.")
+        str | None,
+        typer.Option(help="`paper`: what its paper says of the training, no more."),
     ] = None,
     optimizer: Annotated[
         str | None,
@@ -319,7 +320,9 @@ def _settled(base: TrainConfig, chosen: dict[str, Any], preset: str | None) -> T
 
     if preset == "paper":
         network = get_network(chosen.get("network", base.network))
-        return replace(base, **(asdict(network.preset) | chosen))
+        whole = chosen.get("global_features", base.global_features)
+        own = network.preset if whole else network.baseline or network.preset
+        return replace(base, **(asdict(own) | chosen))
     if preset is not None:
         raise UsageError(f"no preset is called {preset!r}", tip="the preset is `paper`")
     return replace(base, **chosen)

@@ -35,8 +35,10 @@ class TrainConfig:
         epochs: passes over the training photos; the run ends here or at `hours`.
         hours: wall-clock hours of steps, or None. The schedule follows whichever is nearer.
         warmup: share of the run over which the learning rate rises.
-        clip: largest norm of the gradient.
-        ema: decay of the moving average of the weights, which is what is evaluated and exported.
+        schedule: `cosine`: half a cosine down to zero behind the warm-up; `constant`: none.
+        clip: largest norm of the gradient; None leaves it as it is.
+        ema: decay of the moving average of the weights, which is what is evaluated and exported;
+            0 takes the weights themselves.
         dropout: on the fully connected layers, and the blocks of a pretrained trunk.
         size: side of the training views; 0 takes the network's own.
         crop_min: smallest share of a photo's area that a view covers.
@@ -68,7 +70,8 @@ class TrainConfig:
     epochs: float = 20.0
     hours: float | None = None
     warmup: float = 0.03
-    clip: float = 1.0
+    schedule: str = "cosine"
+    clip: float | None = 1.0
     ema: float = 0.999
     dropout: float = 0.0
     size: int = 0

@@ -46,14 +46,17 @@ def build_optimizer(
     return OPTIMIZERS[name](groups, lr=learning_rate)
 
 
-def schedule(fraction: float, warmup: float) -> float:
+def schedule(fraction: float, warmup: float, *, constant: bool = False) -> float:
     """Factor on the learning rate: linear warm-up, then half a cosine down to zero.
 
     Args:
         fraction: share of the run that is done.
         warmup: share of the run over which the rate rises.
+        constant: stay at 1 behind the warm-up.
     """
     if fraction < warmup:
         return max(fraction / warmup, 1e-3)
+    if constant:
+        return 1.0
     rest = (fraction - warmup) / (1 - warmup)
     return 0.5 * (1 + math.cos(math.pi * min(rest, 1.0)))

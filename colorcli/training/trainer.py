@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -234,8 +235,10 @@ class Trainer:
         lab = random_views(self.photos, indices, self._views(), generator)
         L = exposed(lab, self.config.emulsion, generator)
         L = degrade(L, self.config.degrade, generator)
+        constant = self.config.schedule == "constant"
+        factor = schedule(self.fraction, self.config.warmup, constant=constant)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * schedule(self.fraction, self.config.warmup)
+            group["lr"] = self.config.learning_rate * factor
         self.network.train()
         embedding = None if self._embeddings is None else self._embeddings[indices]
         inputs = training_inputs(self.network, L, embedding)
@@ -248,7 +251,8 @@ class Trainer:
             loss = colour + self.config.scene_weight * scene_loss(result[1], self._targets[indices])
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        self._norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        bound = math.inf if self.config.clip is None else self.config.clip
+        self._norm = nn.utils.clip_grad_norm_(self.network.parameters(), bound)
         with self._mixed():
             self.optimizer.step()
         self._update_average()

@@ -213,6 +213,45 @@ def test_a_file_named_like_a_command(
     assert b"sha256" in run("doctor").stdout
 
 
+@pytest.mark.parametrize("before", [["-q"], ["--size", "200"], ["--model=vivid", "-v"]])
+def test_a_command_behind_options_is_not_taken_for_a_photo(
+    run: Run, tmp_path: Path, photos: Path, before: list[str]
+) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "camera.jpg").write_bytes((photos / "camera.jpg").read_bytes())
+    process = run(*before, "models", model=None)
+    assert process.returncode == 2
+    assert b"models: a command comes before its options" in process.stderr
+    assert not (tmp_path / "models.color").exists()
+
+
+def test_the_scene_of_another_photo(run: Run, photos: Path, tmp_path: Path) -> None:
+    own, lent = tmp_path / "own.png", tmp_path / "lent.png"
+    dark = np.zeros((224, 224), np.uint8)
+    cv2.imwrite(str(tmp_path / "night.png"), dark)
+    assert run(photos / "camera.jpg", "-o", own).returncode == 0
+    night = tmp_path / "night.png"
+    process = run(photos / "camera.jpg", "--scene-from", night, "-o", lent)
+    assert process.returncode == 0, process.stderr
+    one, other = (cv2.imread(str(path)) for path in (own, lent))
+    assert (one != other).any()
+    L = [cv2.cvtColor(np.float32(image) / 255, cv2.COLOR_BGR2LAB)[..., 0] for image in (one, other)]
+    assert np.abs(L[0] - L[1]).max() < 0.6  # each rounded to 8 bits
+
+
+def test_a_scene_that_cannot_be_had_is_said_and_none_is_written_over(
+    run: Run, photos: Path, tmp_path: Path
+) -> None:
+    missing = run(photos / "camera.jpg", "--scene-from", "none.jpg", "-o", tmp_path / "a.png")
+    assert (missing.returncode, missing.stderr.count(b"\n")) == (2, 1)
+    assert b"--scene-from none.jpg: No such file" in missing.stderr
+    scene = tmp_path / "scene.png"
+    scene.write_bytes((photos / "camera.jpg").read_bytes())
+    taken = run(photos / "camera.jpg", "--scene-from", scene, "-o", scene, "--force")
+    assert taken.returncode == 2
+    assert scene.read_bytes() == (photos / "camera.jpg").read_bytes()
+
+
 def test_a_name_of_any_bytes(run: Run, photos: Path, tmp_path: Path) -> None:
     name = os.fsdecode(b"bad\xff\x1b[31m\nname.jpg") if os.name != "nt" else "ümlaut.jpg"
     (tmp_path / name).write_bytes((photos / "camera.jpg").read_bytes())

@@ -220,21 +220,32 @@ def test_plain_cnns_end_in_tanh(name: str) -> None:
 # all
 
 
+def test_the_baseline_is_trained_as_its_own_paper_says() -> None:
+    baseline = get_network("fusion").baseline
+    assert baseline is not None
+    assert (baseline.optimizer, baseline.learning_rate) == ("adam", 0.1)
+    assert (baseline.batch, baseline.epochs) == (32, 500)
+    assert get_network("koalarization").baseline is None
+
+
 def test_every_network_declares_a_preset_that_can_be_trained() -> None:
     from colorcli.training.objectives import get_objective
     from colorcli.training.optimization import OPTIMIZERS
 
-    expected = {
-        "fusion": ("adadelta", 256, 1.0),
-        "cnn-mountain": ("rmsprop", 10, 1e-3),
-        "cnn-cs230": ("rmsprop", 20, 1e-3),
-        "koalarization": ("adam", 50, 1e-3),
+    expected = {  # as far as their papers say
+        "fusion": ("adadelta", 256, 1.0, 20),
+        "cnn-mountain": ("rmsprop", 10, 1e-3, 100),
+        "cnn-cs230": ("rmsprop", 20, 1e-3, 20),
+        "koalarization": ("adam", 50, 1e-3, 20),
     }
     assert set(expected) <= set(networks())
-    for name, (optimizer, batch, rate) in expected.items():
+    for name, settings in expected.items():
         preset = get_network(name).preset
-        assert (preset.optimizer, preset.batch, preset.learning_rate) == (optimizer, batch, rate)
+        said = (preset.optimizer, preset.batch, preset.learning_rate, preset.epochs)
+        assert said == settings
         assert preset.optimizer in OPTIMIZERS
+        # What no paper speaks of is off.
+        assert (preset.warmup, preset.schedule, preset.clip, preset.ema) == (0, "constant", None, 0)
         assert get_objective(preset.objective).head in get_network(name).heads
 
 

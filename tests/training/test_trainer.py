@@ -232,6 +232,11 @@ def test_the_rate_rises_then_falls_to_zero() -> None:
     assert schedule(0.0, 0.0) == 1.0
 
 
+def test_a_constant_rate_stays() -> None:
+    rates = [schedule(fraction, 0.1, constant=True) for fraction in (0.05, 0.1, 0.55, 1.0)]
+    assert rates == pytest.approx([0.5, 1.0, 1.0, 1.0])
+
+
 # scenes
 
 

@@ -72,13 +72,24 @@ class Part:
 
 @dataclass(frozen=True)
 class Preset:
-    """How the paper trained a network; `colorize train --preset paper`."""
+    """How the paper trained a network; `colorize train --preset paper`.
+
+    Attributes are those of `TrainConfig`. What no paper speaks of is off: no warm-up, no decay of
+    the rate, no clipping, no average of the weights.
+    """
 
     objective: str = "mse"
     optimizer: str = "adamw"
     learning_rate: float = 1e-3
     batch: int = 32
     weight_decay: float = 0.0
+    epochs: float = 20.0
+    zoom: float = 0.0
+    shear: float = 0.0
+    warmup: float = 0.0
+    schedule: str = "constant"
+    clip: float | None = None
+    ema: float = 0.0
 
 
 class Colorizing(nn.Module, ABC):
@@ -141,11 +152,11 @@ class Network:
         heads: the heads it can have.
         training_size: side of the square crops it is trained on.
         default_size: long side of a photo that it is shown at unless told otherwise.
-        preset: the paper's own optimiser, batch and objective.
+        preset: how its paper trained it.
         scenes: whether it can be trained to tell scenes apart as well.
         extractor: whether it has a frozen extractor, with weights of its own.
         trunk: whether it has a trunk that starts from pretrained weights and learns further.
-        baseline: whether it can be built without its global branch.
+        baseline: how it was trained without its global branch; None: it cannot be built so.
         global_pool: whether its global branch can average the maps before its large layer.
         dropout: whether it has fully connected layers of which units can be dropped.
     """
@@ -160,7 +171,7 @@ class Network:
     scenes: bool = False
     extractor: bool = False
     trunk: bool = False
-    baseline: bool = False
+    baseline: Preset | None = None
     global_pool: bool = False
     dropout: bool = True
 

@@ -25,6 +25,9 @@ NETWORK = Network(
     source="Avery and Amin, Image Colorization (CS230, 2018), section 4.2",
     build=PlainCnn,
     training_size=256,
-    preset=Preset(objective="mse", optimizer="rmsprop", learning_rate=1e-3, batch=20),
+    # Sections 3.1 and 4.2. How far it zooms and shears is not said; nor for how many epochs.
+    preset=Preset(
+        objective="mse", optimizer="rmsprop", learning_rate=1e-3, batch=20, zoom=0.2, shear=0.2
+    ),
     dropout=False,
 )

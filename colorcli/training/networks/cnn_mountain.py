@@ -15,6 +15,7 @@ NETWORK = Network(
     source="Song and Liu, Automatic Colorization System, section 4.1",
     build=PlainCnn,
     training_size=256,
-    preset=Preset(objective="mse", optimizer="rmsprop", learning_rate=1e-3, batch=10),
+    # Section 4.3. The rate is not said: Keras' own.
+    preset=Preset(objective="mse", optimizer="rmsprop", learning_rate=1e-3, batch=10, epochs=100),
     dropout=False,
 )

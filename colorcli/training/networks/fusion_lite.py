@@ -144,6 +144,15 @@ NETWORK = Network(
     heads=("ab", "bins"),
     training_size=224,
     default_size=256,
-    preset=Preset(objective="mse", optimizer="adamw", learning_rate=1e-3, batch=48),
+    preset=Preset(
+        objective="mse",
+        optimizer="adamw",
+        learning_rate=1e-3,
+        batch=48,
+        warmup=0.03,
+        schedule="cosine",
+        clip=1.0,
+        ema=0.999,
+    ),
     trunk=True,
 )

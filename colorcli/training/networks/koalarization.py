@@ -143,6 +143,7 @@ NETWORK = Network(
     source="Greyscale Image Colorization (Ain Shams University), chapter 3, table 1",
     build=Koalarization,
     training_size=256,
+    # CS230's for its network of this kind (section 4.2); Ain Shams' names RMSprop, and no more.
     preset=Preset(objective="mse", optimizer="adam", learning_rate=1e-3, batch=50),
     extractor=True,
     dropout=False,
