@@ -18,7 +18,7 @@ import re
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from colorcli.errors import ExistsError, PhotoError
@@ -85,11 +85,8 @@ def write_whole(path: Path, data: bytes, *, replace: bool = False) -> None:
             return
         with _temporary(path.parent) as (file, temporary):
             _fill(file, data)
-            if replace and sys.platform != "win32":
-                with contextlib.suppress(OSError):
-                    mode = path.lstat().st_mode
-                    if stat.S_ISREG(mode):  # a link's own mode lets everybody do everything
-                        os.fchmod(file.fileno(), stat.S_IMODE(mode))
+            if replace:
+                _lend_permissions(path, file)
             if sys.platform == "win32":
                 file.close()  # an open file cannot be renamed there
             _give_name(temporary, path, replace=replace)
@@ -98,6 +95,62 @@ def write_whole(path: Path, data: bytes, *, replace: bool = False) -> None:
         raise ExistsError(f"{path}: exists already", tip="--force replaces it") from None
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+def write_together(files: Sequence[tuple[Path, bytes]]) -> None:
+    """Replaces files that belong to each other: none, if the disk does not hold them all.
+
+    Every byte is on the disk before the first file gets its name; a power cut among the renames
+    alone may leave some new and some old.
+
+    Args:
+        files: paths and their bytes, in the order in which they get their names.
+
+    Raises:
+        PhotoError: one cannot be written. All are as they were before.
+    """
+    with contextlib.ExitStack() as stack:
+        whole = []
+        for path, data in files:
+            try:
+                _make_folder(path.parent)
+                file, temporary = stack.enter_context(_temporary(path.parent))
+                _fill(file, data)
+            except OSError as error:
+                raise unwritable(path, error) from error
+            _lend_permissions(path, file)
+            whole.append((path, file, temporary))
+        for path, file, temporary in whole:
+            if sys.platform == "win32":
+                file.close()
+            try:
+                _give_name(temporary, path, replace=True)
+            except OSError as error:
+                raise unwritable(path, error) from error
+    for folder in {path.parent for path, _ in files}:
+        _sync_folder(folder)
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder for work in progress, where the system keeps such; gone afterwards.
+
+    Raises:
+        PhotoError: there is no room in it.
+    """
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            yield Path(folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            reason, _ = _REASONS[error.errno]
+            raise PhotoError(
+                f"{folder}: cannot be written: {reason}",
+                tip="free some space, or name another place for scratch files: TMPDIR=FOLDER",
+            ) from error
 
 
 def unwritable(path: Path, error: OSError) -> PhotoError:
@@ -248,6 +301,16 @@ def _remove_if_stray(path: Path) -> bool:
         return True
     finally:
         os.close(descriptor)
+
+
+def _lend_permissions(path: Path, file: io.FileIO) -> None:
+    """Give a file that will replace another its permissions, where the system has them."""
+    if sys.platform == "win32":
+        return
+    with contextlib.suppress(OSError):
+        mode = path.lstat().st_mode
+        if stat.S_ISREG(mode):  # a link's own mode lets everybody do everything
+            os.fchmod(file.fileno(), stat.S_IMODE(mode))
 
 
 def _fill(file: io.FileIO, data: bytes) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import torch
 
     from colorcli.training.config import TrainConfig
+    from colorcli.training.membership import Membership
     from colorcli.training.progress import Progress
     from colorcli.training.run import Run
     from colorcli.training.store import PhotoStore
@@ -216,6 +217,11 @@ def train(
     if photos is None or out is None:
         raise UsageError("no photos or no --out given", tip="colorize train PHOTOS --out RUN")
     run = Run(out)
+    if resume and init is not None:
+        raise UsageError(
+            "--init and --resume contradict each other",
+            tip="a run goes on from its own weights; give another --out to begin from others",
+        )
     if resume:
         begun = TrainConfig.load(run.config_path, unsaid=chosen)
         config = _settled(begun, chosen, preset)
@@ -237,15 +243,33 @@ def train(
     membership = Membership.of(training, held_out)
     if resume:
         membership.refuse_others(run.photos_path)
-        if begun == config and run.load_checkpoint()["progress"].get("done"):
+        if begun == config and _is_done(run.load_checkpoint()["progress"], config):
             messages.say(f"{out}: done already; more --epochs or --hours go on")
             print(run.folder)
             return
     with enough_memory(place):
         store = decode_photos(training, "training photos", config, workers).to(place)
         held = decode_photos(held_out, "validation photos", config, workers).to(place)
-        membership.save(run.photos_path)
-        _train(config, run, store, held, place, bf16, compile_, resume, init, report_every)
+        with run.claimed():
+            _train(
+                config,
+                run,
+                store,
+                held,
+                place,
+                bf16,
+                compile_,
+                resume,
+                init,
+                report_every,
+                membership,
+            )
+
+
+def _is_done(progress: dict[str, Any], config: TrainConfig) -> bool:
+    """Whether what is asked for was learned; runs of earlier versions do not say what that was."""
+    asked = (config.epochs, config.hours)
+    return bool(progress.get("done")) and tuple(progress.get("budget") or asked) == asked
 
 
 def _train(
@@ -259,6 +283,7 @@ def _train(
     resume: bool,
     init: str | None,
     report_every: int,
+    membership: Membership,
 ) -> None:
     from tqdm import tqdm
 
@@ -274,6 +299,7 @@ def _train(
         compile_network=compile_,
         resume=resume,
         init=init,
+        membership=membership,
     )
     start = trainer.progress.seen
     with tqdm(

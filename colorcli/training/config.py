@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -114,9 +115,36 @@ class TrainConfig:
                 raise ValueError("neither network nor objective in it")
             known = {field.name for field in fields(cls)}
             said = {key: value for key, value in values.items() if key in known}
+            _check_kinds(said)
             return cls(**{**(unsaid or {}), **said})
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise UsageError(
                 f"{path}: not the settings of a training run ({error})",
                 tip="give the folder that `colorize train --out` wrote",
             ) from None
+
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "bool": (bool,),
+    "int": (int,),
+    "float": (int, float),
+    "str": (str,),
+    "None": (type(None),),
+}
+
+
+def _check_kinds(values: Mapping[str, Any]) -> None:
+    """Raise ValueError for a setting that is of another kind than it must be, or below nothing."""
+    for field in fields(TrainConfig):
+        if field.name not in values:
+            continue
+        value: Any = values[field.name]
+        kinds = tuple(kind for name in str(field.type).split(" | ") for kind in _KINDS[name])
+        if not any(type(value) is kind for kind in kinds):
+            raise ValueError(f"{field.name} is {value!r}")
+        if isinstance(value, str) or value is None or field.name == "seed":
+            continue
+        number = float(value)
+        least = 0 if field.name not in ("width", "batch", "epochs", "embedding") else 1e-9
+        if not least <= number < math.inf:
+            raise ValueError(f"{field.name} is {value!r}")

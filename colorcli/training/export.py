@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from colorcli.errors import ColorizeError, UsageError
-from colorcli.files import try_folder, unwritable, write_whole
+from colorcli.files import scratch_folder, try_folder, unwritable, write_together, write_whole
 from colorcli.spec import FORMAT
 from colorcli.training import graphs
 from colorcli.training.config import TrainConfig
@@ -159,8 +158,8 @@ def export(
     reference = deepcopy(network)
     parameters = _exported_parameters(network)
     fold_batch_norm(network)
-    with tempfile.TemporaryDirectory() as scratch:
-        whole = Path(scratch) / "whole"
+    with scratch_folder() as scratch:
+        whole = scratch / "whole"
         said = _Said(
             config,
             card,
@@ -174,7 +173,7 @@ def export(
         psnr_full = model_psnr(whole, probe)
         if not reduce:
             return _finish(whole, folder, card, difference, psnr_full, psnr_full, {})
-        small = Path(scratch) / "small"
+        small = scratch / "small"
         ranks = _reduce(network, objective, probe)
         _write(small, network, objective, said, halve=True)
         psnr_small = model_psnr(small, probe)
@@ -393,20 +392,19 @@ def _finish(
     psnr_small: float,
     ranks: dict[str, int],
 ) -> Exported:
-    """Move what was made into place, so that an interruption leaves no model that is not whole.
+    """Move what was made into place: all of it, or where there is no room, nothing.
 
     The graphs, then `model.json`, which never names missing files; then the old model's graphs that
-    the new one lacks go. In between, the hashes in the old `model.json` tell that it is damaged.
+    the new one lacks go. Were it killed in between, hashes would tell that the model is damaged.
     """
     stale = _graphs_named(folder)
     files: Sequence[Path] = sorted(made.glob("*.onnx"))
-    for file in files:
-        write_whole(folder / file.name, file.read_bytes(), replace=True)
     # Only now: what was compared with PyTorch is what the network says.
     description = json.loads((made / "model.json").read_text(encoding="utf-8"))
     description["output"]["vividness"] = card.vividness
     text = json.dumps(description, indent=2) + "\n"
-    write_whole(folder / "model.json", text.encode(), replace=True)
+    graphs_made = [(folder / file.name, file.read_bytes()) for file in files]
+    write_together([*graphs_made, (folder / "model.json", text.encode())])
     for name in stale - {file.name for file in files}:
         (folder / name).unlink(missing_ok=True)
     size = sum(file.stat().st_size for file in files)

@@ -50,10 +50,18 @@ class Membership:
         """
         if not path.exists():
             return
-        begun = Membership(**json.loads(path.read_text(encoding="utf-8")))
-        if begun != self:
+        try:
+            begun = Membership(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise UsageError(
-                f"{path.parent}: the run was begun with other photos, or another split "
-                f"({begun.train} and {begun.val} held out; now {self.train} and {self.val})",
+                f"{path}: does not say which photos the run is trained on ({error})",
+                tip=f"begin another run from its weights: --out NEW --init {path.parent}",
+            ) from None
+        if begun != self:
+            counts = f"{begun.train} and {begun.val} held out; now {self.train} and {self.val}"
+            if (begun.train, begun.val) == (self.train, self.val):
+                counts = "as many, with other names"
+            raise UsageError(
+                f"{path.parent}: the run was begun with other photos, or another split ({counts})",
                 tip=f"begin another run from its weights: --out NEW --init {path.parent}",
             )

@@ -14,7 +14,8 @@ class Progress:
     """How far a run has come: photos seen, steps taken, seconds spent in steps.
 
     Attributes:
-        done: whether the budget is used up.
+        done: whether a budget is used up, and reported.
+        budget: which: the epochs and hours of the settings then.
         lot: added to the seed of every draw. Of a run begun from the weights of another it is
             another, or it would be shown the very views that these weights have learned.
     """
@@ -23,6 +24,7 @@ class Progress:
     steps: int = 0
     seconds: float = 0.0
     done: bool = False
+    budget: tuple[float, float | None] | None = None
     lot: int = 0
 
 

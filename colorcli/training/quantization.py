@@ -12,7 +12,6 @@ import hashlib
 import json
 import logging
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from colorcli.collection import Item, spread
 from colorcli.colorizer import Colorizer, FloatL
 from colorcli.errors import PhotoError, UsageError
 from colorcli.extras import scikit_image
-from colorcli.files import write_whole
+from colorcli.files import scratch_folder, write_together
 from colorcli.lab import clamp_to_gamut, lab_to_rgb, rgb_to_lab
 from colorcli.model import Model
 from colorcli.photo import read_rgb
@@ -86,8 +85,7 @@ def quantize(
     model = Model.load(str(folder), device="cpu", precision="fp32")
     spec = model.spec
     chosen = spread(calibration, CALIBRATION)
-    with tempfile.TemporaryDirectory() as scratch:
-        work = Path(scratch)
+    with scratch_folder() as work:
         recorded = _record(model, _lightnesses(chosen, spec), work)
         for file in folder.iterdir():
             if file.is_file():
@@ -112,12 +110,15 @@ def quantize(
         small = Model.load(str(work), device="cpu", precision="int8")
         loss, change, measured = _cost(model, small, spread(validation, VALIDATION))
         entry |= {"psnr_loss": round(loss, 4), "colour_change": round(change, 4)}
-        # The description last, so that it never names graphs that are not there.
-        for values in entries.values():
-            data = (work / values["file"]).read_bytes()
-            write_whole(folder / values["file"], data, replace=True)
+        names = [values["file"] for values in entries.values()]
         text = json.dumps(description, indent=2) + "\n"
-        write_whole(folder / "model.json", text.encode(), replace=True)
+        # The description last, so that it never names graphs that are not there.
+        write_together(
+            [
+                *((folder / name, (work / name).read_bytes()) for name in names),
+                (folder / "model.json", text.encode()),
+            ]
+        )
     size = sum((folder / values["file"]).stat().st_size for values in entries.values())
     return Quantized(PrecisionSpec.parse(entry), size, len(recorded["colorization"]), measured)
 

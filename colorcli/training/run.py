@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import errno
 import io
 import json
 import math
 import os
-import pickle
 import re
+import sys
+import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar, cast
 
 import torch
 from torch import nn
@@ -28,6 +32,9 @@ from colorcli.training.objectives import (
     get_objective,
 )
 from colorcli.training.probe import FILE as PROBE
+
+if sys.platform != "win32":
+    import fcntl
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,34 @@ class Run:
         for path in (self.log_path, self.plot_path, self.scenes_path, *reported):
             path.unlink(missing_ok=True)
 
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Within, nobody else trains in this folder, where the system has locks.
+
+        Raises:
+            UsageError: somebody does.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if sys.platform == "win32":
+            yield
+            return
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                yield  # no locks on this file system
+                return
+            raise UsageError(
+                f"{self.folder}: another training is at work in it",
+                tip="wait for it, or give another --out",
+            ) from None
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
     def save_checkpoint(self, state: dict[str, Any]) -> None:
         """Replace the checkpoint in one step, so that an interruption leaves the old or the new.
 
@@ -128,15 +163,20 @@ class Run:
             PhotoError: it cannot be written.
         """
         partial = self.checkpoint_path.with_suffix(".partial")
+        refused: list[OSError] = []
         try:
             with partial.open("wb") as file:
-                torch.save(state, file)
+                torch.save(state, cast(IO[bytes], _Heard(file, refused)))
                 file.flush()
                 os.fsync(file.fileno())  # or a power cut may leave the name, and nothing in it
             partial.replace(self.checkpoint_path)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise unwritable(self.checkpoint_path, error) from error
+        except (OSError, RuntimeError) as error:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+            if isinstance(error, RuntimeError) and not refused:
+                raise
+            cause = error if isinstance(error, OSError) else refused[0]
+            raise unwritable(self.checkpoint_path, cause) from error
 
     def load_checkpoint(self) -> dict[str, Any]:
         """Read the checkpoint, into the memory of the CPU.
@@ -145,15 +185,19 @@ class Run:
             UsageError: there is none, it is broken, or another program's.
         """
         tip = "give the folder that `colorize train --out` wrote"
+        path = self.checkpoint_path
         try:
-            state: dict[str, Any] = torch.load(
-                self.checkpoint_path, map_location="cpu", weights_only=True
-            )
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            # PyTorch would load weights whose bits have changed, and say nothing.
+            with zipfile.ZipFile(path) as file:
+                damaged = file.testzip()
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # what a damaged file may raise has no common class
+            name = type(error).__name__
+            raise UsageError(f"{path}: no checkpoint can be read ({name})", tip=tip) from None
+        if damaged is not None:
             raise UsageError(
-                f"{self.checkpoint_path}: no checkpoint can be read ({type(error).__name__})",
-                tip=tip,
-            ) from None
+                f"{path}: damaged, not what was written", tip="take it from a backup, or train anew"
+            )
         if not isinstance(state, dict) or not state.keys() >= self._STATE:
             raise UsageError(f"{self.checkpoint_path}: no checkpoint of `colorize train`", tip=tip)
         return state
@@ -185,11 +229,17 @@ class Run:
         """The rows of the log; NaN where a row lacks a value."""
         if not self.log_path.exists():
             return []
-        with self.log_path.open(newline="", encoding="utf-8") as file:
-            return [
-                {k: float(v) if v else math.nan for k, v in row.items()}
-                for row in csv.DictReader(file)
-            ]
+        try:
+            with self.log_path.open(newline="", encoding="utf-8") as file:
+                rows = [
+                    {k: float(v) if v else math.nan for k, v in row.items()}
+                    for row in csv.DictReader(file)
+                ]
+        except (OSError, ValueError, TypeError, csv.Error) as error:
+            raise _broken(self.log_path, "the log of a run", error) from None
+        if not all("photos_seen" in row for row in rows):
+            raise _broken(self.log_path, "the log of a run", "it does not say photos_seen")
+        return rows
 
     def save_scenes(self, names: list[str]) -> None:
         """Write the scene classes, in the order of their logits."""
@@ -215,8 +265,35 @@ def _write_names(path: Path, names: list[str]) -> None:
 def _read_names(path: Path) -> list[str]:
     if not path.exists():
         return []
-    names: list[str] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        names = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _broken(path, "a list of names", error) from None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise _broken(path, "a list of names", "it holds something else")
     return names
+
+
+def _broken(path: Path, what: str, why: object) -> UsageError:
+    return UsageError(f"{path}: not {what} ({why})", tip="move it away, or take it from a backup")
+
+
+class _Heard:
+    """A file that remembers why it refused: PyTorch says only that something went wrong."""
+
+    def __init__(self, file: IO[bytes], refused: list[OSError]) -> None:
+        self._file = file
+        self._refused = refused
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self._refused.append(error)
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
 def _written(row: dict[str, float]) -> dict[str, str]:

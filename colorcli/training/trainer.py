@@ -19,6 +19,7 @@ from colorcli.training.config import TrainConfig
 from colorcli.training.degradation import degrade
 from colorcli.training.emulsion import exposed
 from colorcli.training.interruption import interruptible
+from colorcli.training.membership import Membership
 from colorcli.training.networks import Colorizing
 from colorcli.training.objectives import Rebalanced, bin_shares, get_objective, on_grid
 from colorcli.training.optimization import build_optimizer, schedule
@@ -58,6 +59,7 @@ class Trainer:
         compile_network: compile the network (`torch.compile`).
         resume: go on from the run's checkpoint.
         init: a run or a model whose weights are the starting point.
+        membership: which photos they are, kept beside the run.
 
     Raises:
         UsageError: settings that cannot be, or no checkpoint to resume from.
@@ -75,11 +77,13 @@ class Trainer:
         compile_network: bool = False,
         resume: bool = False,
         init: str | None = None,
+        membership: Membership | None = None,
     ) -> None:
         torch.manual_seed(config.seed)
         if device.type == "cpu":
             keep_freed_memory(block=1 << 30, total=(1 << 31) - 1)
         self.config, self.run = config, run
+        self._membership = membership
         self.photos, self.validation = photos, validation
         self.device, self.bf16 = device, bf16
         if len(photos) < 2:
@@ -161,10 +165,13 @@ class Trainer:
             PhotoError: a checkpoint or a report cannot be written.
         """
         interval = report_every or len(self.photos)
+        self.progress.done = False
         self.run.folder.mkdir(parents=True, exist_ok=True)
         if not self.progress.steps:
             self.run.start_anew()
         self.config.save(self.run.config_path)
+        if self._membership is not None:
+            self._membership.save(self.run.photos_path)
         self.run.save_labels(sorted({label for label in self.photos.labels if label}))
         if self._scenes:
             self.run.save_scenes(self._scenes)
@@ -192,7 +199,7 @@ class Trainer:
                 # The first step of a process compiles and warms up: nothing is learned by that.
                 if self.progress.steps > first + 1:
                     self.progress.seconds += time.monotonic() - begun
-                done = self.progress.done = self.fraction >= 1
+                done = self.fraction >= 1
                 ends = done or self.stopped_by is not None
                 saves = ends or time.monotonic() - saved > CHECKPOINT_SECONDS
                 reports = done or self.progress.seen // interval > before
@@ -206,10 +213,23 @@ class Trainer:
                 if reports:
                     on_report(self._report(losses.mean, accuracies.mean))
                     losses, accuracies = Mean(), Mean()
+                if done:
+                    self._end()
                 if ends:
                     return done
                 begun = time.monotonic()
+            if not self.progress.done:
+                # It was learned, and then killed before all of it was said.
+                self.run.trim_log(self.progress.seen - 1)
+                on_report(self._report(losses.mean, accuracies.mean))
+                self._end()
         return True
+
+    def _end(self) -> None:
+        """Keep that the budget is used up, and reported."""
+        self.progress.done = True
+        self.progress.budget = (self.config.epochs, self.config.hours)
+        self._save()
 
     def stop(self, signal_number: int) -> None:
         """End after the step in progress, saving a checkpoint, because of a signal."""

@@ -4,7 +4,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -61,7 +60,7 @@ def test_an_output_that_came_after_the_plan_is_skipped_or_kept(album: Path, engi
     jobs = make_plan([str(album / "01.png")], output="one.png")
     Path("one.png").write_bytes(b"somebody else's")
     for skip_existing, expected in ((True, "skipped"), (False, "failed")):
-        settings = replace(SETTINGS, skip_existing=skip_existing)
+        settings = SETTINGS._replace(skip_existing=skip_existing)
         (outcome,) = Batch(jobs, settings, engine)
         assert outcome.status == expected
         assert "exists already" in (outcome.reason or "")
