@@ -48,21 +48,46 @@ def _meminfo() -> int | None:
     return None
 
 
-def _cgroup(folder: Path = Path("/sys/fs/cgroup")) -> int | None:
+def _cgroup(
+    mount: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")
+) -> int | None:
+    """What is left of the smallest limit on the groups that the process is in; None without one."""
     try:
-        limit = int((folder / "memory.max").read_text(encoding="ascii"))
-        used = int((folder / "memory.current").read_text(encoding="ascii"))
-    except (OSError, ValueError):  # no cgroup, or the limit is "max"
+        lines = membership.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        lines = []
+    left = []
+    for line in [*lines, "0::/"]:
+        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        version, top = (_V1, mount / "memory") if controllers else (_V2, mount)
+        # In a container the path may be that of the host, of which it sees the end alone.
+        group = top / path.strip("/")
+        while True:
+            left.append(_left(group, *version))
+            if group == top:
+                break
+            group = group.parent
+    return min((value for value in left if value is not None), default=None)
+
+
+_V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file ")
+_V2 = ("memory.max", "memory.current", "inactive_file ")
+"""By version of cgroups: the files with the limit and the use, and what files that were read take:
+they count as used, and are let go of when they are wanted."""
+
+
+def _left(group: Path, limit: str, used: str, cached: str) -> int | None:
+    try:
+        left = int((group / limit).read_text(encoding="ascii"))
+        left -= int((group / used).read_text(encoding="ascii"))
+    except (OSError, ValueError):  # no such group, or the limit is "max"
         return None
-    return max(0, limit - used + _cached(folder))
-
-
-def _cached(folder: Path) -> int:
-    """Bytes of files that were read: they count as used, and are let go of when they are wanted."""
     try:
-        for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines():
-            if line.startswith("inactive_file "):
-                return int(line.split()[1])
+        for line in (group / "memory.stat").read_text(encoding="ascii").splitlines():
+            if line.startswith(cached):
+                left += int(line.split()[1])
     except (OSError, ValueError):
         pass
-    return 0
+    return max(0, left)

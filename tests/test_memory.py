@@ -38,13 +38,56 @@ def test_kept_memory_is_not_cleared_anew() -> None:
     assert page_faults(kept=True) < 0.2 * page_faults(kept=False)
 
 
+V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+V2 = ("memory.max", "memory.current", "inactive_file")
+
+
+def group(folder: Path, names: tuple[str, str, str], limit: str, used: int, cached: int) -> None:
+    """A control group as the kernel shows it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / names[0]).write_text(f"{limit}\n")
+    (folder / names[1]).write_text(f"{used}\n")
+    (folder / "memory.stat").write_text(f"anon 200\nfile 650\n{names[2]} {cached}\n")
+
+
+def of(tmp_path: Path, text: str) -> Path:
+    """What /proc/self/cgroup says."""
+    path = tmp_path / "cgroup"
+    path.write_text(text)
+    return path
+
+
 def test_files_that_a_container_has_read_are_free_memory(tmp_path: Path) -> None:
-    (tmp_path / "memory.max").write_text("1000\n")
-    (tmp_path / "memory.current").write_text("900\n")
-    (tmp_path / "memory.stat").write_text("anon 200\nfile 650\ninactive_file 600\n")
-    assert memory._cgroup(tmp_path) == 700
+    own = of(tmp_path, "0::/\n")
+    group(tmp_path, V2, "1000", 900, 600)
+    assert memory._cgroup(tmp_path, own) == 700
     (tmp_path / "memory.stat").unlink()
-    assert memory._cgroup(tmp_path) == 100
+    assert memory._cgroup(tmp_path, own) == 100
     (tmp_path / "memory.max").write_text("max\n")
-    assert memory._cgroup(tmp_path) is None
-    assert memory._cgroup(tmp_path / "nowhere") is None
+    assert memory._cgroup(tmp_path, own) is None
+    assert memory._cgroup(tmp_path / "nowhere", own) is None
+
+
+def test_the_smallest_limit_on_the_way_up_counts(tmp_path: Path) -> None:
+    group(tmp_path / "user.slice" / "photos.scope", V2, "max", 10, 0)
+    group(tmp_path / "user.slice", V2, "5000", 1000, 0)
+    group(tmp_path, V2, "9000", 1000, 0)
+    assert memory._cgroup(tmp_path, of(tmp_path, "0::/user.slice/photos.scope\n")) == 4000
+
+
+@pytest.mark.parametrize("path", ["/docker/abc", "/of/the/host"], ids=["whole", "seen in part"])
+def test_limits_of_the_first_version_count(tmp_path: Path, path: str) -> None:
+    seen = "docker/abc" if path == "/docker/abc" else ""
+    group(tmp_path / "memory" / seen, V1, "4000", 3000, 500)
+    lines = f"9:name=systemd:/\n4:memory:{path}\n1:cpu:/\n0::/\n"
+    assert memory._cgroup(tmp_path, of(tmp_path, lines)) == 1500
+
+
+def test_a_container_s_limit_bounds_what_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_meminfo", lambda: 8000)
+    monkeypatch.setattr(memory, "_cgroup", lambda: 3000)
+    assert memory.available_memory() == 3000
+    monkeypatch.setattr(memory, "_cgroup", lambda: None)
+    assert memory.available_memory() == 8000
+    monkeypatch.setattr(memory, "_meminfo", lambda: None)
+    assert memory.available_memory() == memory.ASSUMED

@@ -132,11 +132,9 @@ class Photo:
         narrow = np.empty((rows, width), np.float32)
         across = cv2.INTER_AREA if width < columns else cv2.INTER_LINEAR
         for start in range(0, rows, STRIP):
-            strip = self.gray[start : start + STRIP].astype(np.float32)
+            strip = self.L(slice(start, start + STRIP))
             narrow[start : start + STRIP] = cv2.resize(
                 strip, (width, len(strip)), interpolation=across
             )
         down = cv2.INTER_AREA if height < rows else cv2.INTER_LINEAR
-        gray = cv2.resize(narrow, (width, height), interpolation=down)
-        gray *= 257 if self.gray.dtype == np.uint8 else 1
-        return lab.L_from_gray(np.rint(gray).astype(np.uint16))
+        return np.asarray(cv2.resize(narrow, (width, height), interpolation=down), np.float32)
