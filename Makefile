@@ -7,7 +7,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-# For `make model`: colour photographs, the wall-clock hours of each of its ten stages, and the
+# For `make model`: colour photographs, the hours of steps of each of its ten stages, and the
 # width of `fusion` and `vivid`. The shipped ones have half of the paper's channels; on a GPU, WIDTH=1.
 PHOTOS ?=
 HOURS  ?= 3

@@ -191,8 +191,17 @@ def photo_paths(root: Path) -> list[Path]:
 
     No photo is listed twice, which would let it be in two splits, and what `colorize` made of one
     (`x.color.jpg` beside `x.jpg`) is left out: predicted colours are no truth.
+
+    Raises:
+        PhotoError: a folder cannot be listed: nobody knows what is missing.
     """
-    found = [entry.path for entry in walk(root) if not (entry.skip or entry.is_folder)]
+    entries = walk(root)
+    for entry in entries:
+        if entry.is_folder:
+            raise PhotoError(
+                f"{entry.path}: {entry.error}", tip="make it readable, or move it away"
+            )
+    found = [entry.path for entry in entries if not entry.skip]
     return sorted(found, key=lambda path: (path.parent.parts, path.name))
 
 
@@ -201,8 +210,14 @@ def _from_shards(shards: list[Path], validation: float) -> list[Item]:
     index, listed = read_index(folder), read_split_list(folder)
     items = []
     for shard in shards:
+        names: dict[str, str] = {}
         for name, location in _members(shard):
             key, suffix = PurePosixPath(name).stem, PurePosixPath(name).suffix.lower()
+            if names.setdefault(key, name) != name:
+                raise PhotoError(
+                    f"{shard}: {names[key]} and {name} are both called {key!r}",
+                    tip="give each photo of a shard a stem of its own",
+                )
             entry = index.get((shard.stem, key)) or Entry(
                 hashed_split(key, validation), shard.stem, "", ""
             )

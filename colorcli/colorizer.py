@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from colorcli.abmap import AbMap
 from colorcli.errors import ModelError, PhotoError, UsageError
 from colorcli.guided import cell_means
-from colorcli.memory import available_memory
+from colorcli.memory import available_memory, is_out_of_memory
 from colorcli.model import Features, Model
 from colorcli.photo import Photo, render
 from colorcli.spec import DEFAULT_MODEL
@@ -220,7 +220,9 @@ class Colorizer:
                 grid, means = self._grid(
                     photo, seen, (padded[0], padded[1]), side, vividness, global_features
                 )
-            except MemoryError:
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
                 side = self._smaller(side, padded)
             else:
                 break

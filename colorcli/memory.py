@@ -7,6 +7,8 @@ from pathlib import Path
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
+_STS_NO_MEM = -4  # OpenCV's base.hpp
+
 ASSUMED = 2 * 1024**3
 """Taken where the system does not say."""
 
@@ -15,6 +17,12 @@ def available_memory() -> int:
     """Bytes that can be taken without swapping: the system's count, or the container's limit."""
     found = [_meminfo(), _cgroup()]
     return min((value for value in found if value is not None), default=ASSUMED)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory does not suffice: Python's own, or OpenCV's."""
+    opencv_s = type(error).__module__ == "cv2" and getattr(error, "code", 0) == _STS_NO_MEM
+    return isinstance(error, MemoryError) or opencv_s
 
 
 def keep_freed_memory(*, block: int, total: int) -> None:
@@ -58,7 +66,7 @@ def _cgroup(
         lines = []
     left = []
     for line in [*lines, "0::/"]:
-        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
         if controllers and "memory" not in controllers.split(","):
             continue
         version, top = (_V1, mount / "memory") if controllers else (_V2, mount)

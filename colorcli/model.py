@@ -16,8 +16,15 @@ Features: TypeAlias = dict[str, Any]
 """What low-level features feed the other graphs with, by the names of their inputs: arrays, or on
 a GPU `onnxruntime.OrtValue` that stay there; L itself, where no graph makes features."""
 
-_NO_MEMORY = ("Failed to allocate memory", "out of memory", "ALLOC_FAILED", "ALLOCATION_FAILED")
-"""How onnxruntime, CUDA, and cuBLAS and cuDNN say that memory does not suffice."""
+_NO_MEMORY = (
+    "Failed to allocate memory",
+    "bad_alloc",
+    "bad allocation",
+    "out of memory",
+    "ALLOC_FAILED",
+    "ALLOCATION_FAILED",
+)
+"""How onnxruntime, C++ (in two dialects), CUDA, and cuBLAS and cuDNN say that memory is short."""
 
 
 class Model:

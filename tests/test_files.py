@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -239,3 +241,17 @@ def test_trying_a_folder_leaves_nothing_and_says_why_not(tmp_path: Path) -> None
         assert "not a folder" in str(unwritable(folder / "photo.jpg", error))
     if Path("/proc/self").exists():
         assert try_folder(Path("/proc/colorize")) is not None
+
+
+def test_a_disk_that_takes_a_part_at_a_time_gets_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = os.write
+
+    class Slow(io.FileIO):
+        def write(self, data: Any) -> int:
+            return whole(self.fileno(), bytes(data[:7]))
+
+    monkeypatch.setattr(files.io, "FileIO", Slow)
+    files.write_whole(tmp_path / "a", bytes(range(100)))
+    assert (tmp_path / "a").read_bytes() == bytes(range(100))

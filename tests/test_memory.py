@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from colorcli import memory
@@ -91,3 +93,11 @@ def test_a_container_s_limit_bounds_what_is_available(monkeypatch: pytest.Monkey
     assert memory.available_memory() == 8000
     monkeypatch.setattr(memory, "_meminfo", lambda: None)
     assert memory.available_memory() == memory.ASSUMED
+
+
+def test_opencv_s_own_shortage_is_known() -> None:
+    for size, short in (((1 << 30, 1 << 30), True), ((0, 0), False)):
+        with pytest.raises(cv2.error) as raised:
+            cv2.resize(np.zeros((2, 2), np.uint8), size)
+        assert memory.is_out_of_memory(raised.value) == short
+    assert memory.is_out_of_memory(MemoryError())

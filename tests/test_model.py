@@ -277,3 +277,31 @@ def test_auto_takes_the_cpu_when_the_libraries_of_cuda_do_not_load(
     assert model.fallback_reason.startswith("the libraries of CUDA do not load; pip install")
     with pytest.raises(DeviceError, match="do not load"):
         Model.load(str(model_folder), device="cuda")
+
+
+def test_threads_are_those_of_the_sessions(model_folder: Path) -> None:
+    model = Model.load(str(model_folder), device="cpu", threads=3)
+    options = [session.get_session_options() for session in model._sessions.values()]
+    assert [each.intra_op_num_threads for each in options] == [3] * len(options)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Non-zero status code returned while running ReorderInput node: std::bad_alloc",
+        "Failed to allocate memory for requested buffer of size 12",
+        "CUDA failure 2: out of memory",
+    ],
+)
+def test_memory_that_is_short_is_known_by_its_words(
+    model_folder: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    model = Model.load(str(model_folder), device="cpu")
+
+    class Short:
+        def run(self, *_: object) -> None:
+            raise RuntimeError(words)
+
+    monkeypatch.setitem(model._sessions, "low_level", Short())
+    with pytest.raises(MemoryError):
+        model.run_graph("low_level", {"L": np.zeros((1, 1, 8, 8), np.float32)})

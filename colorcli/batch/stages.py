@@ -15,6 +15,7 @@ from colorcli.batch.plan import OUTPUT_EXISTS, Job
 from colorcli.batch.refusals import STREAM, stays_inside
 from colorcli.errors import ColorizeError, ExistsError, PhotoError, UsageError
 from colorcli.files import write_whole
+from colorcli.memory import is_out_of_memory
 from colorcli.photo import FORMATS, Limits, Photo, encode_photo, read_photo
 from colorcli.photo.read import read_up_to
 
@@ -99,15 +100,17 @@ class Work:
             raise  # the command line is wrong for every photo, not for this one
         except ColorizeError as error:
             self.failure = error
-        except MemoryError:
-            self.failure = PhotoError("not enough memory for this photo", tip="a smaller --tile")
         except Exception as error:
-            # A fault of this program. It costs one photo, not the batch.
-            self.failure = PhotoError(
-                f"unforeseen {type(error).__name__}: {error}",
-                tip="COLORIZE_DEBUG=1 shows the traceback; please report it",
-            )
-            self.trace = traceback.format_exc()
+            if is_out_of_memory(error):
+                said = "not enough memory for this photo"
+                self.failure = PhotoError(said, tip="a smaller --tile")
+            else:
+                # A fault of this program. It costs one photo, not the batch.
+                self.failure = PhotoError(
+                    f"unforeseen {type(error).__name__}: {error}",
+                    tip="COLORIZE_DEBUG=1 shows the traceback; please report it",
+                )
+                self.trace = traceback.format_exc()
         finally:
             self.seconds += time.perf_counter() - began
             if self.failure is not None:

@@ -106,7 +106,7 @@ def train(
         float | None, typer.Option(min=0.0, help="Passes over the photos.", show_default="20")
     ] = None,
     hours: Annotated[
-        float | None, typer.Option(min=0.0, help="End after these hours, if sooner.")
+        float | None, typer.Option(min=0.0, help="End after these hours of steps, if sooner.")
     ] = None,
     dropout: Annotated[
         float,

@@ -34,7 +34,8 @@ class TrainConfig:
         weight_decay: decoupled, for muon and adamw; L2 for the others.
         batch: photos per step.
         epochs: passes over the training photos; the run ends here or at `hours`.
-        hours: wall-clock hours of steps, or None. The schedule follows whichever is nearer.
+        hours: of steps, or None; reports and loading are not counted. The schedule follows
+            whichever is nearer.
         warmup: share of the run over which the learning rate rises.
         schedule: `cosine`: half a cosine down to zero behind the warm-up; `constant`: none.
         clip: largest norm of the gradient; None leaves it as it is.
@@ -42,7 +43,8 @@ class TrainConfig:
             0 takes the weights themselves.
         dropout: on the fully connected layers, and the blocks of a pretrained trunk.
         size: side of the training views; 0 takes the network's own.
-        crop_min: smallest share of a photo's area that a view covers.
+        crop_min: smallest share of a photo's area that a view covers, before its sides are cut to
+            those of the photo: of a photo that is no square it covers less.
         zoom: further random scaling.
         shear: largest random shear.
         degrade: three times the share of views that each old-photograph fault on L strikes, 0 to 1.

@@ -31,10 +31,11 @@ def largest_difference(
 ) -> float:
     """Largest |Δab| between a model folder and a network, in CIELAB units."""
     model = Model.load(str(folder), device="cpu")
-    return max(
+    differences = [
         _difference(_predict(model, inputs), objective.decode(network(*inputs)))
         for inputs in _compared(network, probe)
-    )
+    ]
+    return float(np.max(differences))  # NaN, where one is: `max` would pass over it
 
 
 @torch.no_grad()
@@ -54,7 +55,7 @@ def single_difference(
         wanted = {node.name: feeds[node.name] for node in session.get_inputs()}
         made = session.run(None, wanted)[0]
         differences.append(_difference(made, objective.decode(network(*inputs))))
-    return max(differences)
+    return float(np.max(differences))
 
 
 def model_psnr(folder: Path, probe: Probe) -> float:

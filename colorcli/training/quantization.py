@@ -190,7 +190,9 @@ def _lightnesses(items: Sequence[Item], spec: ModelSpec) -> Iterator[NDArray[np.
         scale = spec.default_size / max(L.shape)
         if scale > 1:
             multiple = spec.multiple
-            L = FloatL(L).L_at(*(round(side * scale / multiple) * multiple for side in L.shape))
+            L = FloatL(L).L_at(
+                *(max(1, round(side * scale / multiple)) * multiple for side in L.shape)
+            )
         yield L
 
 

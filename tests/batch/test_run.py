@@ -13,7 +13,7 @@ import pytest
 from colorcli.batch import run as run_module
 from colorcli.batch.engine import Engine, EngineSettings
 from colorcli.batch.outcome import Counts
-from colorcli.batch.plan import make_plan
+from colorcli.batch.plan import Job, make_plan
 from colorcli.batch.run import Batch, Workers
 from colorcli.batch.stages import Settings, Work
 from colorcli.errors import ModelError, UsageError
@@ -323,3 +323,24 @@ def test_an_error_of_the_batch_loses_no_photo_that_was_finished(
     written = sorted(Path("out").iterdir())
     assert sorted(done) == written
     assert [path.name for path in written][:6] == [f"{number:02}.png" for number in range(6)]
+
+
+def test_no_more_photos_are_read_ahead_than_loaders_can_read(
+    album: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+    whole = run_module.load
+
+    def load(job: Job, settings: Settings) -> Work:
+        read.append(job)
+        return whole(job, settings)
+
+    monkeypatch.setattr(run_module, "load", load)
+    batch = Batch(make_plan([str(album)], output="out"), SETTINGS, engine, Workers(1, 1))
+    ahead = []
+    for said, _ in enumerate(batch, 1):
+        time.sleep(0.05)  # for a loader that would run ahead
+        ahead.append(len(read) - said)
+    assert len(read) == 12
+    # In the window, with the predictor, and with the saver: never the whole album.
+    assert max(ahead) <= 6

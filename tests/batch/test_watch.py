@@ -27,6 +27,15 @@ def test_a_photo_is_taken_once(watch: Watch) -> None:
     assert look(watch) == []
 
 
+def test_what_changes_between_two_looks_is_not_taken(watch: Watch) -> None:
+    growing = Path("album/a.png")
+    for _ in range(3):
+        assert watch.look() == []
+        growing.write_bytes(growing.read_bytes() + b"more")
+    assert watch.look() == []
+    assert [job.source for job in watch.look()] == [growing]
+
+
 def test_a_clash_of_names_costs_no_photo_but_those_that_clash() -> None:
     touch("album/a.png")
     watch = Watch(Path("album"), output="out", format="png", force=False)

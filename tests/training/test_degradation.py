@@ -79,3 +79,25 @@ def test_jpeg_keeps_the_mean_of_a_block() -> None:
     blocks = torch.nn.functional.avg_pool2d(coded - L, 8)
     assert float((coded - L).abs().max()) > 1
     assert float(blocks.abs().max()) <= 6 / 16 + 1e-3  # half a step of the DC coefficient, over 8
+
+
+def test_fading_bends_the_middle_both_ways_and_lifts_blacks_within_bounds() -> None:
+    ramp = torch.linspace(0, 100, 64).expand(400, 1, 64, 64).contiguous()
+    draw = degradation._Draw(400, 3.0, torch.Generator().manual_seed(0), ramp.device)
+    faded = degradation._tone(ramp, draw)[:, 0, 0]
+    black, white = faded[:, :1], faded[:, -1:]
+    assert 0 <= black.min() < 2 < 20 < black.max() <= 25
+    assert 75 <= white.min() < 80 < 98 < white.max() <= 100
+    bend = ((faded - black) / (white - black) - ramp[:, 0, 0] / 100)[:, 32]
+    assert bend.min() < -0.08
+    assert bend.max() > 0.08
+
+
+def test_a_sharpened_edge_overshoots_by_at_most_itself() -> None:
+    edge = torch.zeros(400, 1, 16, 16)
+    edge[..., 8:] = 50
+    draw = degradation._Draw(400, 3.0, torch.Generator().manual_seed(0), edge.device)
+    made = degradation._sharpness(edge + 20, draw)[:, 0, 8]
+    over = made.amax(1) - 70
+    assert 5 < over.max() <= 50 * 5 / 16 + 1e-3
+    assert (over < 1e-3).any()

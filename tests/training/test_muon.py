@@ -78,3 +78,19 @@ def test_weights_decay_by_the_learning_rate() -> None:
     kernel.grad = torch.zeros_like(kernel)
     optimizer.step()
     assert torch.allclose(kernel, torch.full_like(kernel, 0.95))
+
+
+def test_a_step_remembers_the_ones_before() -> None:
+    kernel = nn.Parameter(torch.zeros(4, 6))
+    optimizer = Muon([{"params": [kernel], "weight_decay": 0.0}], lr=1.0)
+    first = torch.zeros(4, 6)
+    first[0, 0] = 1.0
+    for _ in range(20):
+        kernel.grad = first.clone()
+        optimizer.step()
+    before = kernel.detach().clone()
+    kernel.grad = torch.zeros(4, 6)
+    optimizer.step()
+    moved = kernel.detach() - before
+    assert moved[0, 0] < 0
+    assert moved.abs().max() == moved[0, 0].abs()
