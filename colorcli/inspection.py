@@ -16,7 +16,7 @@ import numpy.typing as npt
 from colorcli.collection import Item
 from colorcli.errors import PhotoError
 from colorcli.lab import rgb_to_lab
-from colorcli.metrics import mean_chroma, own_chroma
+from colorcli.metrics import TONED, mean_chroma, own_chroma
 from colorcli.photo import read_rgb
 from colorcli.processor import usable_cores
 
@@ -66,7 +66,7 @@ def inspect(
     *,
     tiny: int = 128,
     chroma: float = 2.0,
-    toned: float = 1.0,
+    toned: float = TONED,
     distance: int = 3,
     progress: Callable[[int], None] | None = None,
 ) -> Findings:

@@ -120,6 +120,10 @@ def mean_chroma(ab: Array) -> float:
     return float(np.hypot(ab[..., 0], ab[..., 1]).mean(dtype=np.float64))
 
 
+TONED = 1.0
+"""`own_chroma` below which a photo is black-and-white on toned paper."""
+
+
 def own_chroma(lab: Array) -> float:
     """Mean distance of ab from the smooth tone that explains it best: √(Δa² + Δb²).
 

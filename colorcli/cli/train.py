@@ -217,11 +217,6 @@ def train(
     if photos is None or out is None:
         raise UsageError("no photos or no --out given", tip="colorize train PHOTOS --out RUN")
     run = Run(out)
-    if resume and init is not None:
-        raise UsageError(
-            "--init and --resume contradict each other",
-            tip="a run goes on from its own weights; give another --out to begin from others",
-        )
     if resume:
         begun = TrainConfig.load(run.config_path, unsaid=chosen)
         config = _settled(begun, chosen, preset)
@@ -250,6 +245,11 @@ def train(
     with enough_memory(place):
         store = decode_photos(training, "training photos", config, workers).to(place)
         held = decode_photos(held_out, "validation photos", config, workers).to(place)
+        if twice := len(set(store.digests) & set(held.digests)):
+            messages.say(
+                f"{twice} of the photos held out are among those trained on, under another name: "
+                "figures flatter what has seen them. `colorize data check` lists them"
+            )
         with run.claimed():
             _train(
                 config,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from torch import Tensor
 from colorcli.collection import Item
 from colorcli.errors import PhotoError, UsageError
 from colorcli.lab import rgb_to_lab
+from colorcli.metrics import TONED, own_chroma
 from colorcli.photo import read_rgb
 from colorcli.training.transfer import sent
 
@@ -50,6 +52,7 @@ class PhotoStore:
         widths: int64 `(n,)`.
         labels: of each photo, "" where unknown.
         skipped: `(key, reason)` of each photo that was left out.
+        digests: of each photo's pixels: the same photo under two names has one.
     """
 
     pixels: Tensor
@@ -58,6 +61,7 @@ class PhotoStore:
     widths: Tensor
     labels: tuple[str, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
+    digests: tuple[bytes, ...] = ()
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -79,8 +83,8 @@ class PhotoStore:
             items: the photos.
             short_side: photos with a longer short side are shrunk to it.
             workers: decoding threads (OpenCV lets go of the interpreter while it decodes).
-            min_chroma: photos whose mean chroma is below it are left out as gray; the paper
-                removes them too (section IV).
+            min_chroma: photos whose mean chroma is below it are left out as gray, and with them
+                those that are toned; the paper removes them too (section IV). 0 takes all.
             name: what the photos are called where none is left.
             progress: called once a photo.
 
@@ -99,10 +103,14 @@ class PhotoStore:
                 return f"smaller than {MIN_SIDE} pixels"
             if min_chroma and np.hypot(*(lab[..., 1:] - 128.0).T).mean() < min_chroma:
                 return f"gray: mean chroma below {min_chroma:g}"
+            # The tone's fit takes up how L and ab are stored.
+            if min_chroma and own_chroma(lab[::4, ::4]) < TONED:
+                return "toned: its colours follow from lightness alone"
             return lab
 
         photos: list[np.ndarray] = []
         labels: list[str] = []
+        digests: list[bytes] = []
         skipped: list[tuple[str, str]] = []
         with ThreadPoolExecutor(workers) as pool:
             for item, result in zip(items, pool.map(load, items), strict=True):
@@ -111,6 +119,7 @@ class PhotoStore:
                 else:
                     photos.append(result)
                     labels.append(item.label)
+                    digests.append(hashlib.blake2b(result.tobytes(), digest_size=16).digest())
         if not photos:
             first = "".join(f" (the first: {key}: {reason})" for key, reason in skipped[:1])
             raise UsageError(
@@ -126,7 +135,9 @@ class PhotoStore:
                 photo.reshape(-1, 3)
             )
             photos[index] = np.empty(0)  # hold each photo once
-        return cls(pixels, offsets, sizes[:, 0], sizes[:, 1], tuple(labels), tuple(skipped))
+        return cls(
+            pixels, offsets, sizes[:, 0], sizes[:, 1], tuple(labels), tuple(skipped), tuple(digests)
+        )
 
     def to(self, device: torch.device) -> PhotoStore:
         """The same photos in the memory of `device`."""
@@ -137,6 +148,7 @@ class PhotoStore:
             self.widths.to(device),
             self.labels,
             self.skipped,
+            self.digests,
         )
 
     def sample(self, indices: Tensor, grid: Tensor) -> Tensor:

@@ -113,10 +113,17 @@ def test_the_whole_view_spans_both_sides() -> None:
     np.testing.assert_allclose(view[2, :, 0], np.arange(10) * 2 + 0.5, atol=1e-3)
 
 
+def toned(height: int, width: int) -> np.ndarray:
+    """A black-and-white photo on sepia paper, BGR."""
+    ramp = np.tile(np.linspace(40, 220, width), (height, 1))
+    return np.rint(ramp[..., None] * [0.72, 0.88, 1.0]).astype(np.uint8)
+
+
 def test_decoding_carries_labels_and_leaves_out_what_is_no_use(tmp_path: Path) -> None:
     for label, image in (
         ("beach", noise(40, 60, 0)),
         ("gray", np.full((40, 60, 3), 90, np.uint8)),
+        ("sepia", toned(40, 60)),
         ("tiny", noise(8, 60, 0)),
         ("forest", noise(30, 30, 1)),
     ):
@@ -135,8 +142,9 @@ def test_decoding_carries_labels_and_leaves_out_what_is_no_use(tmp_path: Path) -
     assert store.labels == ("beach", "forest")
     assert store.heights.tolist() == [24, 24]
     assert store.widths.tolist() == [36, 24]
-    assert len(steps) == 5
-    assert {Path(key).parts[0] for key, _ in store.skipped} == {"gray", "tiny", "broken"}
+    assert len(steps) == 6
+    left_out = {Path(key).parts[0] for key, _ in store.skipped}
+    assert left_out == {"gray", "sepia", "tiny", "broken"}
     assert store.to(torch.device("cpu")).labels == store.labels
 
 

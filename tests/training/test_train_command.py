@@ -123,6 +123,23 @@ def test_the_options_of_a_run_may_be_repeated_and_its_budget_changed(
     assert Run(run).read_log()[-1]["epoch"] >= 2
 
 
+def test_a_photo_that_is_held_out_and_trained_on_is_told_of(
+    flat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = tmp_path / "photos"
+    for number, path in enumerate(sorted(flat.rglob("*.png"))):
+        split = photos / ("val" if number == 0 else "train")
+        split.mkdir(parents=True, exist_ok=True)
+        (split / path.name).write_bytes(path.read_bytes())
+    command = ["train", str(photos), *TINY, *HERE, "--epochs", "1", "--out"]
+    assert main([*command, str(tmp_path / "one")]) == 0
+    assert "held out are among those" not in capsys.readouterr().err
+    twin = next((photos / "val").iterdir())
+    (photos / "train" / "twin.png").write_bytes(twin.read_bytes())
+    assert main([*command, str(tmp_path / "two")]) == 0
+    assert "1 of the photos held out are among those trained on" in capsys.readouterr().err
+
+
 def test_a_run_whose_network_passed_over_an_option_goes_on(
     flat: Path, begun: Begun, tmp_path: Path
 ) -> None:
