@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from numbers import Integral
 from typing import Any, Literal, NamedTuple, Protocol
 
 import cv2
@@ -121,6 +122,10 @@ class Colorizer:
         Raises:
             UsageError: it names the option.
         """
+        if not isinstance(size, str) and not _is_whole(size):
+            raise UsageError(f"--size {size!r}: not a whole number of pixels")
+        if tile is not None and not _is_whole(tile):
+            raise UsageError(f"--tile {tile!r}: not a whole number of pixels")
         if tile is not None and tile < self.smallest_tile:
             raise UsageError(
                 f"--tile {tile} is too small", tip=f"at least {self.smallest_tile} for {self.name}"
@@ -132,7 +137,7 @@ class Colorizer:
             )
         if isinstance(size, str) and size not in ("auto", "full"):
             raise UsageError(f"no size is called {size!r}", tip="auto, full, or a number of pixels")
-        if isinstance(size, int) and size < self.model.spec.multiple:
+        if not isinstance(size, str) and size < self.model.spec.multiple:
             raise UsageError(
                 f"--size {size} is too small",
                 tip=f"at least {self.model.spec.multiple} for {self.name}",
@@ -326,6 +331,11 @@ class Colorizer:
                 tip="close other programs, or use --device cpu or a smaller --size",
             )
         return max(self.smallest_tile, current // 2)
+
+
+def _is_whole(value: object) -> bool:
+    """Whether it is a whole number, Python's or numpy's."""
+    return isinstance(value, Integral)
 
 
 def _window(

@@ -7,6 +7,7 @@ import hashlib
 import platform
 import re
 from collections.abc import Mapping
+from operator import index as index_of
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -161,9 +162,15 @@ def choose_execution(device: str, *, threads: int | None = None) -> Execution:
         threads: of the CPU.
 
     Raises:
-        UsageError: no device is called so.
+        UsageError: no device is called so, or threads are no number of them.
         DeviceError: CUDA was asked for by name and cannot be used.
     """
+    try:
+        some = threads is None or index_of(threads) >= 1
+    except TypeError:
+        some = False
+    if not some:
+        raise UsageError(f"--threads {threads!r}: not a number of threads", tip="1 or more")
     index = cuda_index(device)
     if index is None:
         return Execution(None, True, threads, cpu_name())

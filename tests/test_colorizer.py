@@ -248,6 +248,23 @@ def test_a_size_of_another_name_is_a_wrong_usage(colorizer, L) -> None:
         colorizer.predict_L(L, size="huge")
 
 
+@pytest.mark.parametrize("asked", [{"size": 256.5}, {"size": None}, {"tile": 3000.5}])
+def test_parts_of_a_pixel_are_a_wrong_usage(colorizer, L, asked) -> None:
+    with pytest.raises(UsageError, match="not a whole number"):
+        colorizer.predict_L(L, **asked) if "size" in asked else colorizer.check(**asked)
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers(colorizer, L) -> None:
+    same = colorizer.predict_L(L, size=64)
+    assert (colorizer.predict_L(L, size=np.int64(64)) == same).all()
+
+
+@pytest.mark.parametrize("threads", [0, -1, "2", 1.5])
+def test_threads_that_cannot_be_are_a_wrong_usage(model_folder, threads) -> None:
+    with pytest.raises(UsageError, match="threads"):
+        Colorizer.load(str(model_folder), device="cpu", threads=threads)
+
+
 def test_what_is_no_image_is_an_error(colorizer) -> None:
     with pytest.raises(PhotoError):
         colorizer.colorize([[1.5, 2.5]])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,9 @@ from typing import Any
 
 from colorcli.errors import UsageError
 from colorcli.study.key import Key, read_object
+
+_LONGEST = 1e12
+"""Milliseconds: some thirty years before a picture."""
 
 _BROKEN = "ask its participant for the file once more, or leave it out"
 
@@ -46,8 +49,8 @@ def read_answers(paths: Sequence[Path], key: Key) -> list[Answer]:
     seen: dict[str, Path] = {}
     for path in paths:
         participant, own = _read(path, key)
-        # Who sat down twice hardly wrote the name in the same case twice.
-        name = " ".join(participant.split()).casefold()
+        # Who sat down twice hardly wrote the name in the same case and Unicode form twice.
+        name = unicodedata.normalize("NFC", " ".join(participant.split())).casefold()
         if name in seen:
             raise UsageError(
                 f"{path}: participant {participant!r} is in {seen[name]} already",
@@ -100,6 +103,6 @@ def _answer(entry: Any, participant: str) -> Answer | None:
         return None
     if isinstance(ms, bool) or not isinstance(ms, int | float):
         return None
-    if not (math.isfinite(ms) and ms >= 0):
+    if not 0 <= ms <= _LONGEST:
         return None
     return Answer(participant, picture, natural, ms)

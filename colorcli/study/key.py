@@ -106,7 +106,7 @@ def read_key(path: Path) -> Key:
                 for name, origin in body["pictures"].items()
             },
         )
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         raise UsageError(
             f"{path}: not the key of a study",
             tip="the key comes first, then the answers: "
