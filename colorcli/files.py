@@ -32,6 +32,9 @@ SUFFIX = ".tmp"
 _MINUTE = 60
 _DAY = 24 * 60 * _MINUTE
 
+_swept: set[Path] = set()
+"""Folders that this process has swept before it wrote there."""
+
 _OPEN_FILES = re.compile(r"/dev/fd|/proc/[^/]+(/task/[^/]+)?/fd")
 """Folders whose files are those that a process has opened."""
 
@@ -65,6 +68,8 @@ _NO_LINKS = {
 def write_whole(path: Path, data: bytes, *, replace: bool = False) -> None:
     """Writes `data` to `path` so that no half file ever bears that name; makes its folders.
 
+    The first file of a folder sweeps it of what killed runs left there.
+
     Devices and pipes (`/dev/null`) are written to directly: they are never replaced by a file.
 
     Args:
@@ -83,6 +88,7 @@ def write_whole(path: Path, data: bytes, *, replace: bool = False) -> None:
             with path.open("wb") as stream:
                 stream.write(data)
             return
+        _sweep_once(path.parent)
         with _temporary(path.parent) as (file, temporary):
             _fill(file, data)
             if replace:
@@ -114,6 +120,7 @@ def write_together(files: Sequence[tuple[Path, bytes]]) -> None:
         for path, data in files:
             try:
                 _make_folder(path.parent)
+                _sweep_once(path.parent)
                 file, temporary = stack.enter_context(_temporary(path.parent))
                 _fill(file, data)
             except OSError as error:
@@ -201,6 +208,12 @@ def sweep(folder: Path) -> int:
         with contextlib.suppress(OSError):
             removed += _remove_if_stray(folder / name)
     return removed
+
+
+def _sweep_once(folder: Path) -> None:
+    if folder not in _swept:
+        _swept.add(folder)
+        sweep(folder)
 
 
 def is_temporary(name: str) -> bool:

@@ -218,6 +218,14 @@ def test_what_a_killed_run_left_is_swept_and_what_is_being_written_is_not(tmp_pa
     assert names(tmp_path) == []
 
 
+def test_the_first_file_of_a_folder_sweeps_it(tmp_path: Path) -> None:
+    stray = tmp_path / "sheets" / f"{PREFIX}abc{SUFFIX}"
+    stray.parent.mkdir()
+    stray.write_bytes(b"half a sheet")
+    write_whole(tmp_path / "sheets" / "1.png", b"whole")
+    assert names(stray.parent) == ["1.png"]
+
+
 def test_sweep_touches_nothing_else(tmp_path: Path) -> None:
     for name in ("photo.jpg", ".colorize.tmp", ".colorize-notes.txt", "x.colorize-1.tmp"):
         (tmp_path / name).write_bytes(b"kept")
