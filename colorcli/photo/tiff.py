@@ -20,7 +20,15 @@ _XMP, _IPTC, _ICC = 700, 33723, 34675
 _RESOURCES = 34377
 _RESOLUTION = (282, 283, 296)
 _UNIT, _NO_UNIT = 296, 1
-_UNREAD = {34712: "JPEG 2000", 34887: "LERC", 34925: "LZMA", 50000: "zstd", 50001: "WebP"}
+_UNREAD = {
+    33003: "JPEG 2000",
+    33005: "JPEG 2000",
+    34712: "JPEG 2000",
+    34887: "LERC",
+    34925: "LZMA",
+    50000: "zstd",
+    50001: "WebP",
+}
 _UNREAD |= {50002: "JPEG XL", 52546: "JPEG XL"}
 _CMYK, _LAB = 5, (8, 9, 10)
 _RGB = 2
@@ -33,8 +41,14 @@ _MOST_BESIDE = 4
 _GEOGRAPHIC = (33550, 33922, 34264, 34735, 34736, 34737)
 # Fields that describe a picture and not its storage: TIFF 6.0 section 8, EXIF's IFD0, Windows'
 # stars and titles, and what GDAL notes.
-_DESCRIPTIVE = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432)
+_DESCRIPTIVE: tuple[int, ...] = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432)
+# What microscopes and ImageJ note of a picture, and cameras of themselves.
+_DESCRIPTIVE += (11, 286, 287, 297, 337, 34682, 50708, 50735, 50838, 50839, 51105, 51123)
 _DESCRIPTIVE += (0x4746, 0x4749, *range(0x9C9B, 0x9CA0), *_GEOGRAPHIC, 42112, 42113)
+# Fields that say how pixels are stored, are read otherwise, or are Photoshop's notes for itself.
+_STORAGE = {*range(254, 269), *range(273, 285), *range(288, 304), *range(317, 349), 351, 400}
+_STORAGE |= {*range(401, 404), *range(433, 436), *range(512, 533), 559, 700, 33723, 34016, 34377}
+_STORAGE |= {34665, 34675, 34732, 34853, 37724, 40965, 50341}
 
 
 def inspect(data: bytes) -> Header:
@@ -94,6 +108,9 @@ def inspect(data: bytes) -> Header:
         metadata.iptc = iptc.of_resources(fields[_RESOURCES].value)
     metadata.dpi = exif.resolution(fields)
     carried = {tag: fields[tag] for tag in _DESCRIPTIVE if tag in fields}
+    if unknown := sorted(fields.keys() - _STORAGE - set(_DESCRIPTIVE)):
+        numbers = ", ".join(map(str, unknown[:5])) + (", …" if len(unknown) > 5 else "")
+        header.warnings.append(f"fields of unknown meaning ({numbers}): dropped")
     if _UNIT in fields and _first(fields, _UNIT) == _NO_UNIT:
         # Of pixels that are no squares, or of a unit that a description names.
         carried |= {tag: fields[tag] for tag in _RESOLUTION if tag in fields}

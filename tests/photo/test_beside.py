@@ -91,6 +91,16 @@ def test_a_resolution_without_a_unit_stays_in_a_TIFF() -> None:
     assert (fields[296].integer(), said) == (1, [])
 
 
+def test_what_a_microscope_notes_stays_and_what_nobody_knows_is_missed_aloud() -> None:
+    notes = b'{"Exposure-ms": 10}\0'
+    tags = [(51123, 2, len(notes), notes, True), (65123, 3, 1, 7, True)]
+    photo = read_photo(samples.tiff(camera(), extratags=tags))
+    assert photo.warnings == ("fields of unknown meaning (65123): dropped",)
+    assert notes in (photo.metadata.exif or b"")
+    back, _ = written(photo, "tiff")
+    assert notes in (back.metadata.exif or b"")
+
+
 def test_maker_notes_stay_where_their_offsets_hold() -> None:
     fields = samples.exif()
     fields.get_ifd(ExifTags.IFD.Exif)[exif.MAKER_NOTE] = b"Kodak\0" + bytes(range(200))
