@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import errno
+import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,10 +18,10 @@ import pytest
 import torch
 from torch import nn
 
+from colorcli import files
 from colorcli.__main__ import main
 from colorcli.colorizer import Colorizer, FloatL
 from colorcli.errors import ColorizeError, ModelError, PhotoError, UsageError
-from colorcli.files import write_whole
 from colorcli.training import faithfulness, reduction
 from colorcli.training.export import PSNR_LOSS, Blend, Card, Exported, export, export_single
 from colorcli.training.objectives import Objective
@@ -288,27 +291,46 @@ def test_graphs_of_another_program_are_left_alone(
         assert (tmp_path / "global.onnx").read_bytes() == data
 
 
-@pytest.mark.parametrize("last", [1, 2, 3])
-def test_an_export_cut_short_leaves_a_model_that_works_or_says_that_it_is_damaged(
-    trained: Callable[..., Run], plain: Path, monkeypatch: pytest.MonkeyPatch, last: int
+@pytest.mark.parametrize("room", [0, 1, 3])
+def test_an_export_onto_a_full_disk_leaves_the_model_that_was_there(
+    trained: Callable[..., Run], plain: Path, monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
-    folder = plain
-    written: list[Path] = []
+    run = trained(network="fusion", epochs=9)
+    before = {path.name: path.read_bytes() for path in plain.iterdir()}
+    filled: list[bytes] = []
+    fill = files._fill
 
-    def full(path: Path, data: bytes, *, replace: bool = False) -> None:
-        written.append(path)
-        if len(written) == last:
-            raise PhotoError(f"{path}: cannot be written: the disk is full")
-        write_whole(path, data, replace=replace)
+    def full(file: io.FileIO, data: bytes) -> None:
+        filled.append(data)
+        if len(filled) > room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fill(file, data)
 
-    monkeypatch.setattr("colorcli.training.export.write_whole", full)
-    with pytest.raises(PhotoError, match="full"):
-        export(trained(network="fusion", epochs=9), folder, Card("x"), reduce=False)
-    if last == 1:
-        Colorizer.load(str(folder)).predict(FloatL(ramp(64, 64)))
-    else:
-        with pytest.raises(ModelError, match="damaged"):
-            Colorizer.load(str(folder)).predict(FloatL(ramp(64, 64)))
+    monkeypatch.setattr(files, "_fill", full)
+    with pytest.raises(PhotoError, match="the disk is full"):
+        export(run, plain, Card("x"), reduce=False)
+    assert {path.name: path.read_bytes() for path in plain.iterdir()} == before
+
+
+@pytest.mark.parametrize("renamed", [1, 2, 3])
+def test_an_export_killed_among_its_renames_leaves_a_model_that_says_that_it_is_damaged(
+    trained: Callable[..., Run], plain: Path, monkeypatch: pytest.MonkeyPatch, renamed: int
+) -> None:
+    run = trained(network="fusion", epochs=9)
+    given: list[Path] = []
+    give = files._give_name
+
+    def cut(temporary: Path, path: Path, *, replace: bool) -> None:
+        given.append(path)
+        if len(given) > renamed:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        give(temporary, path, replace=replace)
+
+    monkeypatch.setattr(files, "_give_name", cut)
+    with pytest.raises(PhotoError):
+        export(run, plain, Card("x"), reduce=False)
+    with pytest.raises(ModelError, match="damaged"):
+        Colorizer.load(str(plain)).predict(FloatL(ramp(64, 64)))
 
 
 def test_a_first_export_cut_short_can_be_done_again(
