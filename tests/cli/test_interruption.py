@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import subprocess
@@ -119,7 +120,7 @@ def test_watch_takes_complete_photos_and_ends_on_ctrl_c(
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     # On a machine so busy that the writing above stalls, the cut photo fails, and is taken again.
-    assert err.decode().splitlines()[-1].startswith("2 done, 0 skipped, ")
+    assert re.match(r"2 done, 0 skipped, [01] failed", err.decode().splitlines()[-1])
     assert pictures(out) == {"early.jpg", "slow.jpg"}
 
 

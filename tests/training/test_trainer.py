@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -14,10 +15,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from colorcli.errors import ColorizeError, PhotoError, UsageError
 from colorcli.training.config import TrainConfig
-from colorcli.training.optimization import OPTIMIZERS, schedule
+from colorcli.training.optimization import OPTIMIZERS, build_optimizer, schedule
 from colorcli.training.run import Run, load_trained
 from colorcli.training.scenes import UNLABELLED, scene_loss, scene_names, scene_targets
 from colorcli.training.snapshots import Snapshots
@@ -229,7 +231,19 @@ def test_an_unknown_optimizer_is_refused(photos: Photos, tmp_path: Path) -> None
 def test_the_rate_rises_then_falls_to_zero() -> None:
     rates = [schedule(fraction, 0.1) for fraction in (0.0, 0.05, 0.1, 0.55, 1.0)]
     assert rates == pytest.approx([1e-3, 0.5, 1.0, 0.5, 0.0])
+    # No straight line.
+    assert schedule(0.325, 0.1) == pytest.approx((1 + math.cos(math.pi / 4)) / 2)
     assert schedule(0.0, 0.0) == 1.0
+
+
+def test_scales_and_biases_do_not_decay_and_RMSprop_is_Keras_s() -> None:
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    for name in ("adamw", "muon"):
+        groups = build_optimizer(name, network, learning_rate=1, weight_decay=0.5).param_groups
+        decay = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
+        assert {p.ndim: decay[id(p)] for p in network.parameters()} == {4: 0.5, 1: 0.0}
+    rmsprop = build_optimizer("rmsprop", network, learning_rate=1, weight_decay=0)
+    assert [(g["alpha"], g["eps"]) for g in rmsprop.param_groups] == [(0.9, 1e-7)] * 2
 
 
 def test_a_constant_rate_stays() -> None:
