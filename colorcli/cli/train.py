@@ -160,6 +160,10 @@ def train(
     ] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Threads that decode photos.")] = 4,
     limit: Annotated[int, typer.Option(min=0, help="Use so many photos; 0: all.")] = 0,
+    min_chroma: Annotated[
+        float,
+        typer.Option(min=0.0, help="Leave out photos of less chroma, and toned ones; 0: take all."),
+    ] = 2.0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     compile_: Annotated[
@@ -207,6 +211,7 @@ def train(
         "rebalance": rebalance if rebalance < 1 else None,
         "validation": validation,
         "limit": limit,
+        "min_chroma": min_chroma,
         "seed": seed,
     }
     asked = {_SETTING.get(name, name) for name in given(ctx)}
