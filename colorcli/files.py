@@ -106,14 +106,14 @@ def write_whole(path: Path, data: bytes, *, replace: bool = False) -> None:
 def write_together(files: Sequence[tuple[Path, bytes]]) -> None:
     """Replaces files that belong to each other: none, if the disk does not hold them all.
 
-    Every byte is on the disk before the first file gets its name; a power cut among the renames
-    alone may leave some new and some old.
+    Every byte is on the disk before the first file gets its name. What goes wrong among the renames
+    alone, a power cut or a folder of that name, may leave some new and some old.
 
     Args:
         files: paths and their bytes, in the order in which they get their names.
 
     Raises:
-        PhotoError: one cannot be written. All are as they were before.
+        PhotoError: one cannot be written.
     """
     with contextlib.ExitStack() as stack:
         whole = []

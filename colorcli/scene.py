@@ -14,24 +14,26 @@ from numpy.typing import NDArray
 
 from colorcli.colorizer import Colorizer, Lightness, Size
 from colorcli.errors import PhotoError, UsageError
-from colorcli.photo import read_photo
+from colorcli.photo import Limits, read_photo
+from colorcli.photo.read import USUAL_LIMITS
 
 if TYPE_CHECKING:
     from colorcli.abmap import AbMap
 
 
-def load_scene(path: Path, colorizer: Colorizer) -> Colorizer:
+def load_scene(path: Path, colorizer: Colorizer, limits: Limits = USUAL_LIMITS) -> Colorizer:
     """A colorizer of photos that belong to the scene of another.
 
     Args:
         path: of the photo that shows the scene.
         colorizer: colours them; of one model, with a global branch.
+        limits: on that photo, as on all others.
 
     Raises:
         UsageError: the photo cannot be read, or the model has no place for a scene.
     """
     try:
-        return InScene(colorizer, read_photo(path))
+        return InScene(colorizer, read_photo(path, limits=limits))
     except PhotoError as error:
         raise UsageError(f"--scene-from {error}", tip=error.tip) from None
 

@@ -23,6 +23,7 @@ class EngineSettings(NamedTuple):
 
     Attributes:
         scene: a photo whose scene all others belong to, or None: each has its own.
+        limits: on that photo: pixels and bytes, None for the usual ones.
     """
 
     model: str = DEFAULT_MODEL
@@ -30,6 +31,7 @@ class EngineSettings(NamedTuple):
     threads: int | None = None
     precision: str = "auto"
     scene: Path | None = None
+    limits: tuple[int | None, int | None] = (None, None)
 
 
 class Engine:
@@ -90,9 +92,11 @@ class Engine:
                 precision=settings.precision,
             )
             if settings.scene is not None:
+                from colorcli.photo import Limits
                 from colorcli.scene import load_scene
 
-                colorizer = load_scene(settings.scene, colorizer)
+                limits = Limits.given(*settings.limits)
+                colorizer = load_scene(settings.scene, colorizer, limits)
             self._future.set_result(colorizer)
         except BaseException as error:  # handed over to whoever waits for it
             self._future.set_exception(error)

@@ -169,11 +169,17 @@ def colorize(
         raise UsageError("--watch and --dry-run contradict each other", tip="give one")
     from colorcli.batch.engine import PHOTOS_A_CORE, Engine, EngineSettings
     from colorcli.cli.options import amount_of, size_of, threads_of
-    from colorcli.looks import is_folder
+    from colorcli.looks import is_folder, why_unreadable
 
     network_size = size_of(size)
+    asked = (
+        amount_of(max_pixels, "--max-pixels") if max_pixels else None,
+        amount_of(max_bytes, "--max-bytes") if max_bytes else None,
+    )
     scene = None if scene_from is None else Path(scene_from)
-    engine = Engine(EngineSettings(model, device, threads_of(threads), precision, scene))
+    if scene is not None and (fault := why_unreadable(scene)) is not None:
+        raise UsageError(f"--scene-from {scene}: {fault[0]}", tip=fault[1])
+    engine = Engine(EngineSettings(model, device, threads_of(threads), precision, scene, asked))
     few = len(photos) < PHOTOS_A_CORE and not any(is_folder(Path(photo)) for photo in photos)
     if few and not (dry_run or skip_existing or watch):
         # onnxruntime loads beside what follows: OpenCV, the plan, the first photo. Whether many
@@ -184,7 +190,6 @@ def colorize(
     from colorcli.cli.session import Session, Wishes
     from colorcli.photo import Limits
 
-    usual = Limits()
     settings = Settings(
         size=network_size,
         tile=tile,
@@ -193,10 +198,7 @@ def colorize(
         mark=not no_mark,
         replace=force,
         skip_existing=skip_existing or (watch and not force),
-        limits=Limits(
-            pixels=amount_of(max_pixels, "--max-pixels") if max_pixels else usual.pixels,
-            bytes=amount_of(max_bytes, "--max-bytes") if max_bytes else usual.bytes,
-        ),
+        limits=Limits.given(*asked),
     )
     wishes = Wishes(
         inputs=tuple(photos),

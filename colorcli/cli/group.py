@@ -125,8 +125,15 @@ def _refuse_late_command(args: list[str]) -> None:
                     tip=f"colorize {word} …, or ./{word} for a photo or folder of that name",
                 )
             return
-        if word in takes_value:
+        if word in takes_value or _ends_in(word, takes_value):
             next(words, None)
+
+
+def _ends_in(word: str, takes_value: set[str]) -> bool:
+    """Whether joined short options (`-qo`) end in one whose value is the next word."""
+    letters = [f"-{letter}" for letter in word[1:]] if word[1:2] != "-" else []
+    first = next((at for at, letter in enumerate(letters) if letter in takes_value), None)
+    return first is not None and first == len(letters) - 1
 
 
 def _print_version(wanted: bool) -> None:

@@ -141,7 +141,8 @@ class Session:
         targets = {job.source: job.target for job in jobs if job.target is not None}
         if report is not None and writes(targets, report):
             raise UsageError(f"--report {report}: a photo will be written there")
-        if scene is not None and writes(targets, scene):
+        written = {job.source: job.target for job in jobs if job.target and job.is_work}
+        if scene is not None and writes(written, scene):
             raise UsageError(f"--scene-from {scene}: a photo would be written over it")
 
     def _colour(self, jobs: Sequence[Job], talk: Talk) -> None:

@@ -162,7 +162,7 @@ def train(
     limit: Annotated[int, typer.Option(min=0, help="Use so many photos; 0: all.")] = 0,
     min_chroma: Annotated[
         float,
-        typer.Option(min=0.0, help="Leave out photos of less chroma, and toned ones; 0: take all."),
+        typer.Option(min=0.0, help="Leave out photos of less mean chroma, as gray."),
     ] = 2.0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
@@ -222,40 +222,42 @@ def train(
     if photos is None or out is None:
         raise UsageError("no photos or no --out given", tip="colorize train PHOTOS --out RUN")
     run = Run(out)
-    if resume:
-        begun = TrainConfig.load(run.config_path, unsaid=chosen)
-        config = _settled(begun, chosen, preset)
-        _refuse_changes(out, begun, config)
-    elif run.checkpoint_path.exists():
-        raise UsageError(
-            f"{out}: holds a run already", tip="go on with it by --resume, or give another --out"
-        )
-    else:
+    if not resume:
         refuse_among(out, photos)
-        run.refuse_strangers()
-        config = _settled(TrainConfig(), chosen, preset)
     if (error := try_folder(out)) is not None:
         raise unwritable(out, error)
-    place = choose_device(device)
-    bf16 = use_bf16(precision, place)
-    rehearse(config, run, resume=resume, init=init)
-    training, held_out = split_photos(photos, config)
-    membership = Membership.of(training, held_out)
-    if resume:
-        membership.refuse_others(run.photos_path)
-        if begun == config and _is_done(run.load_checkpoint()["progress"], config):
-            messages.say(f"{out}: done already; more --epochs or --hours go on")
-            print(run.folder)
-            return
-    with enough_memory(place):
-        store = decode_photos(training, "training photos", config, workers).to(place)
-        held = decode_photos(held_out, "validation photos", config, workers).to(place)
-        if twice := len(set(store.digests) & set(held.digests)):
-            messages.say(
-                f"{twice} of the photos held out are among those trained on, under another name: "
-                "figures flatter what has seen them. `colorize data check` lists them"
+    with run.claimed():
+        if resume:
+            begun = TrainConfig.load(run.config_path, unsaid=chosen)
+            config = _settled(begun, chosen, preset, resume=True)
+            _refuse_changes(out, begun, config)
+        elif run.checkpoint_path.exists():
+            raise UsageError(
+                f"{out}: holds a run already",
+                tip="go on with it by --resume, or give another --out",
             )
-        with run.claimed():
+        else:
+            run.refuse_strangers()
+            config = _settled(TrainConfig(), chosen, preset)
+        place = choose_device(device)
+        bf16 = use_bf16(precision, place)
+        rehearse(config, run, resume=resume, init=init)
+        training, held_out = split_photos(photos, config)
+        membership = Membership.of(training, held_out)
+        if resume:
+            membership.refuse_others(run.photos_path)
+            if begun == config and _is_done(run.load_checkpoint()["progress"], config):
+                messages.say(f"{out}: done already; more --epochs or --hours go on")
+                print(run.folder)
+                return
+        with enough_memory(place):
+            store = decode_photos(training, "training photos", config, workers).to(place)
+            held = decode_photos(held_out, "validation photos", config, workers).to(place)
+            if twice := len(set(store.digests) & set(held.digests)):
+                messages.say(
+                    f"{twice} of the photos held out are among those trained on, by another "
+                    "name: figures flatter what has seen them. `colorize data check` lists them"
+                )
             _train(
                 config,
                 run,
@@ -341,8 +343,16 @@ def _train(
     print(run.folder)
 
 
-def _settled(base: TrainConfig, chosen: dict[str, Any], preset: str | None) -> TrainConfig:
+_SAID_AGAIN = ("objective", "optimizer", "learning_rate", "batch", "weight_decay")
+
+
+def _settled(
+    base: TrainConfig, chosen: dict[str, Any], preset: str | None, *, resume: bool = False
+) -> TrainConfig:
     """The settings `base` with those of a preset, and then those chosen one by one.
+
+    Of a run that goes on the preset only says again what there are options for: what else it was
+    begun with stays, its budget too.
 
     Raises:
         UsageError: there is no such preset or network.
@@ -353,7 +363,10 @@ def _settled(base: TrainConfig, chosen: dict[str, Any], preset: str | None) -> T
         network = get_network(chosen.get("network", base.network))
         whole = chosen.get("global_features", base.global_features)
         own = network.preset if whole else network.baseline or network.preset
-        return replace(base, **(asdict(own) | chosen))
+        values = asdict(own)
+        if resume:
+            values = {name: values[name] for name in _SAID_AGAIN}
+        return replace(base, **(values | chosen))
     if preset is not None:
         raise UsageError(f"no preset is called {preset!r}", tip="the preset is `paper`")
     return replace(base, **chosen)

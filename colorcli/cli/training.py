@@ -61,6 +61,7 @@ def decode_photos(items: list[Item], name: str, config: TrainConfig, workers: in
             short_side=config.short_side,
             workers=workers,
             min_chroma=config.min_chroma,
+            min_own_chroma=config.min_own_chroma,
             name=name,
             progress=bar.update,
         )

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from colorcli import lab, srgb
+from colorcli.memory import is_out_of_memory
 from colorcli.photo import icc, managed
 from colorcli.photo.header import Header, MalformedError
 from colorcli.photo.image import STRIP, Array, reduced
@@ -146,7 +147,9 @@ def _by_opencv(data: bytes, header: Header) -> Array:
     stored = np.frombuffer(data, np.uint8)
     try:
         pixels, said = overhear(lambda: cv2.imdecode(stored, cv2.IMREAD_UNCHANGED), _speak_up)
-    except cv2.error:
+    except cv2.error as error:
+        if is_out_of_memory(error):
+            raise MemoryError from None
         pixels, said = None, ""
     if pixels is None:
         raise MalformedError("its pixels cannot be decoded")

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from colorcli.errors import PhotoError
+from colorcli.memory import is_out_of_memory
 from colorcli.photo import bmp, exif, icc, jp2, jpeg, png, pnm, tiff, webp, xmp
 from colorcli.photo.formats import FAMILIES, FORMATS, Family, suffix_of
 from colorcli.photo.header import MalformedError
@@ -100,10 +101,12 @@ def encode_photo(
             encoded = webp.joined(_encoded(suffix, colours, _parameters(format, quality)), encoded)
         data, lost = _EMBED[format](encoded, metadata)
     except (cv2.error, MalformedError) as error:
+        if is_out_of_memory(error):
+            raise PhotoError(_too_large(height, width)) from None
         said = str(error) if isinstance(error, MalformedError) else _refusal(format, height, width)
         raise PhotoError(f"the photo cannot be written as {format}: {said}") from None
     except MemoryError:
-        raise PhotoError(f"{width} × {height} pixels do not fit into memory") from None
+        raise PhotoError(_too_large(height, width)) from None
     for line in lost:
         warn(line)
     return data
@@ -215,6 +218,10 @@ def _avif(pixels: Array, quality: int, metadata: Metadata) -> bytes:
     if not done or not len(encoded):
         raise MalformedError(_refusal("avif", *pixels.shape[:2]))
     return encoded.tobytes()
+
+
+def _too_large(height: int, width: int) -> str:
+    return f"{width} × {height} pixels do not fit into memory"
 
 
 def _refusal(format: str, height: int, width: int) -> str:  # noqa: A002

@@ -149,23 +149,42 @@ def turned(exif: bytes, orientation: int, size: tuple[int, int]) -> bytes:
     how = ifd.structure(exif)
     data = bytearray(exif)
     fields, _ = ifd.read(exif, how, how.first)
-    one, other = fields.get(_X_RESOLUTION), fields.get(_Y_RESOLUTION)
-    if orientation >= 5 and one and other and len(one.value) == len(other.value) == 8:
+    taken = [range(8), _extent(exif, how, how.first)]
+    if ifd.EXIF in fields:
+        taken.append(_extent(exif, how, fields[ifd.EXIF].integer()))
+
+    def is_free(field: ifd.Entry) -> bool:
+        """Whether its bytes are its own: offsets may be wrong, or made to be."""
+        end = field.at + len(field.value)
+        return all(end <= span.start or field.at >= span.stop for span in taken)
+
+    pair = [fields[tag] for tag in (_X_RESOLUTION, _Y_RESOLUTION) if tag in fields]
+    whole = [field for field in pair if len(field.value) == 8 and is_free(field)]
+    if orientation >= 5 and len(whole) == 2:
+        one, other = whole
         data[one.at : one.at + 8], data[other.at : other.at + 8] = other.value, one.value
     for tag in (_SUBJECT_AREA, _SUBJECT_LOCATION):
         field = tree_of(exif, how, fields).get(ifd.EXIF, {}).get(tag)
         if field is None or field.type != 3 or not 2 <= field.count <= 4:
             continue
+        if len(field.value) > 4 and not is_free(field):  # shorter ones stand in the directory
+            continue
         values = list(field.integers())
         width, height = size[::-1] if orientation >= 5 else size
-        at = place(values[0] / max(size[0], 1), values[1] / max(size[1], 1), orientation)
-        values[:2] = (
-            min(65535, max(0, round(v * n))) for v, n in zip(at, (width, height), strict=True)
-        )
+        # Of pixels, which have their place in the middle.
+        middle = place((values[0] + 0.5) / size[0], (values[1] + 0.5) / size[1], orientation)
+        for axis, (share, side) in enumerate(zip(middle, (width, height), strict=True)):
+            values[axis] = min(max(0, round(share * side - 0.5)), side - 1, 65535)
         if orientation >= 5:
             values[2:] = values[:1:-1]  # width and height; a diameter alone stays
         struct.pack_into(f"{field.order}{field.count}H", data, field.at, *values)
     return bytes(data)
+
+
+def _extent(exif: bytes, how: ifd.Structure, offset: int) -> range:
+    """The bytes that a directory itself takes."""
+    (count,) = struct.unpack_from(f"{how.order}H", exif, offset)
+    return range(offset, offset + 2 + 12 * count + 4)
 
 
 def tree_of(data: bytes, how: ifd.Structure, fields: ifd.Directory) -> dict[int, ifd.Directory]:

@@ -18,6 +18,8 @@ _SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 # Where a video behind a picture begins at the latest, after some bytes of its maker's own.
 _VIDEO_AT = 64
+_VIDEO = b"MotionPhoto_Data"
+"""What some makers write before it, behind other things."""
 # Payload of a segment, less the ICC header of 14 bytes.
 _CHUNK = 65519
 
@@ -34,7 +36,7 @@ def inspect(data: bytes) -> Header:
     keep = [b"\xff\xd8"]
     more_xmp = several = False
     comments: list[tuple[bytes, bytes]] = []
-    resources = b""
+    resources: list[bytes] = []
     at = 2
     while True:
         found = _MARKER.search(data, at)
@@ -77,7 +79,7 @@ def inspect(data: bytes) -> Header:
         elif marker == 0xFE and body:
             comments.append((b"COM", body))
         elif marker == 0xED and body.startswith(iptc.PREFIX):
-            resources += body[len(iptc.PREFIX) :]  # a block may go on in the next segment
+            resources.append(body[len(iptc.PREFIX) :])
         # The decoder gets the picture alone: no application data for it to trip over, but Adobe's,
         # which says how ink is stored.
         if not (0xE0 <= marker <= 0xEF or marker == 0xFE) or body[:5] in (b"JFIF\0", b"Adobe"):
@@ -94,9 +96,11 @@ def inspect(data: bytes) -> Header:
         header.warnings.append("XMP beyond its first 64 KB is not read: dropped")
     if several:
         header.warnings.append("several pictures: only the first is read")
-    elif b"ftyp" in data[at : at + _VIDEO_AT]:
+    elif b"ftyp" in data[at : at + _VIDEO_AT] or data.find(_VIDEO, at) >= 0:
         header.warnings.append("a video behind the picture (a motion photo): dropped")
-    metadata.iptc = iptc.of_resources(resources)
+    captions = (iptc.of_resources(part) for part in resources)
+    # A block may go on in the next segment.
+    metadata.iptc = next(filter(None, captions), None) or iptc.of_resources(b"".join(resources))
     metadata.notes = tuple(comments)
     if icc:
         metadata.icc = b"".join(icc[number] for number in sorted(icc))

@@ -81,7 +81,8 @@ def inspect(data: bytes) -> Header:
         raise MalformedError("it has no size")
     pixels = header.width * header.height
     header.lacking = packed * _DEFLATE < pixels * bits * _CHANNELS.get(kind, 1) // 8
-    # Of cICP, iCCP, sRGB and gAMA the first that is there counts.
+    # Of cICP, iCCP, sRGB and gAMA the first that is there counts; but where a code point only says
+    # that tones are sRGB's, a profile says the same more exactly.
     if transfer is not None:
         header.gamma = cicp.gamma(transfer)
         if header.gamma is not None:

@@ -58,6 +58,12 @@ class Limits(NamedTuple):
     pixels: int = 500_000_000
     bytes: int = 2_000_000_000
 
+    @classmethod
+    def given(cls, pixels: int | None, bytes: int | None) -> Limits:  # noqa: A002
+        """The usual limits but for those that are given."""
+        asked = {"pixels": pixels, "bytes": bytes}
+        return cls(**{name: value for name, value in asked.items() if value is not None})
+
 
 USUAL_LIMITS = Limits()
 

@@ -48,6 +48,8 @@ _DESCRIPTIVE += (0x4746, 0x4749, *range(0x9C9B, 0x9CA0), *_GEOGRAPHIC, 42112, 42
 # Fields that say how pixels are stored, are read otherwise, or are Photoshop's notes for itself.
 _STORAGE = {*range(254, 269), *range(273, 285), *range(288, 304), *range(317, 349), 351, 400}
 _STORAGE |= {*range(401, 404), *range(433, 436), *range(512, 533), 559, 700, 33723, 34016, 34377}
+# And what Windows and others leave in passing: padding, GDI+'s settings, annotations' places.
+_STORAGE |= {59932, *range(20752, 20755), 32781, 32932}
 _STORAGE |= {34665, 34675, 34732, 34853, 37724, 40965, 50341}
 
 
@@ -110,7 +112,7 @@ def inspect(data: bytes) -> Header:
     carried = {tag: fields[tag] for tag in _DESCRIPTIVE if tag in fields}
     if unknown := sorted(fields.keys() - _STORAGE - set(_DESCRIPTIVE)):
         numbers = ", ".join(map(str, unknown[:5])) + (", …" if len(unknown) > 5 else "")
-        header.warnings.append(f"fields of unknown meaning ({numbers}): dropped")
+        header.warnings.append(f"fields that are not carried on ({numbers}): dropped")
     if _UNIT in fields and _first(fields, _UNIT) == _NO_UNIT:
         # Of pixels that are no squares, or of a unit that a description names.
         carried |= {tag: fields[tag] for tag in _RESOLUTION if tag in fields}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from html import escape
 
 from colorcli.photo.turn import place
@@ -32,19 +33,19 @@ _OF_GRAY = [
 ]
 
 # Places of faces and things (Metadata Working Group, 5.9): the element with the place, and that
-# with the size of the picture it holds for. Values are attributes of it or elements in it. All is
-# bounded, for a packet may be made to keep a search busy.
-_AREA = re.compile(rb"<mwg-rs:Area\b.{0,1000}?(?:/>|</mwg-rs:Area>)", re.DOTALL)
-_APPLIED = re.compile(
-    rb"<mwg-rs:AppliedToDimensions\b.{0,1000}?(?:/>|</mwg-rs:AppliedToDimensions>)", re.DOTALL
-)
+# with the size of the picture it holds for. Values are attributes of it or elements in it.
+_AREA, _APPLIED = b"<mwg-rs:Area", b"<mwg-rs:AppliedToDimensions"
 _VALUE = rb"(%s\s{0,9}=\s{0,9}[\"']|<%s>\s{0,9})([-+.\deE]{1,30})"
+# As Windows states them: left, top, width and height.
+_RECTANGLE = re.compile(
+    rb"(MPReg:Rectangle\s{0,9}=\s{0,9}[\"']|<MPReg:Rectangle>\s{0,9})"
+    rb"([-+.\deE]{1,30}),\s{0,9}([-+.\deE]{1,30}),\s{0,9}([-+.\deE]{1,30}),\s{0,9}([-+.\deE]{1,30})"
+)
 # A video or a brighter picture behind the photo, which stay behind.
-_BEHIND = [
-    re.compile(rb"\s(?:GCamera|hdrgm):\w{1,50}\s{0,9}=\s{0,9}(?:\"[^\"]{0,1000}\"|'[^']{0,1000}')"),
-    re.compile(rb"<((?:GCamera|hdrgm):\w{1,50})>.{0,2000}?</\1>", re.DOTALL),
-    re.compile(rb"<(Container:Directory)>.{0,8000}?</\1>", re.DOTALL),
-]
+_BEHIND = re.compile(
+    rb"\s(?:GCamera|hdrgm):\w{1,50}\s{0,9}=\s{0,9}(?:\"[^\"]{0,1000}\"|'[^']{0,1000}')"
+)
+_ELEMENTS_BEHIND = re.compile(rb"<((?:GCamera|hdrgm):\w{1,50}|Container:Directory)[\s>]")
 
 
 def is_sound(xmp: bytes) -> bool:
@@ -67,23 +68,72 @@ def turned(xmp: bytes, orientation: int, size: tuple[int, int]) -> bytes:
         size: width and height of the stored picture. Places that state the size of the upright one
             are upright already.
     """
-    stated = _APPLIED.search(xmp)
-    holds_for = None if stated is None else _values(stated[0], b"stDim", b"wh")
-    if size[0] != size[1] and orientation >= 5 and holds_for == [float(size[1]), float(size[0])]:
+    sizes: list[list[float] | None] = []
+
+    def noted(applied: bytes) -> bytes:
+        sizes.append(_values(applied, b"stDim", b"wh"))
+        return applied
+
+    _replaced(xmp, _APPLIED, _ENDS[_APPLIED], noted)
+    upright = [float(size[1]), float(size[0])]
+    if size[0] != size[1] and orientation >= 5 and sizes[:1] == [upright]:
         return xmp
 
-    def turned_area(found: re.Match[bytes]) -> bytes:
-        where = _values(found[0], b"stArea", b"xy")
+    def turned_area(area: bytes) -> bytes:
+        where = _values(area, b"stArea", b"xy")
         if where is None:
-            return found[0]
+            return area
         x, y = place(where[0], where[1], orientation)
-        area = _stated(found[0], b"stArea", {b"x": x, b"y": y})
+        area = _stated(area, b"stArea", {b"x": x, b"y": y})
         return _swapped(area, b"stArea") if orientation >= 5 else area
 
-    xmp = _AREA.sub(turned_area, xmp)
+    xmp = _replaced(xmp, _AREA, _ENDS[_AREA], turned_area)
     if orientation >= 5:
-        xmp = _APPLIED.sub(lambda found: _swapped(found[0], b"stDim"), xmp)
-    return xmp
+        xmp = _replaced(xmp, _APPLIED, _ENDS[_APPLIED], lambda e: _swapped(e, b"stDim"))
+    return _RECTANGLE.sub(lambda found: _turned_rectangle(found, orientation), xmp)
+
+
+_ENDS = {name: (b"/>", b"</" + name[1:] + b">") for name in (_AREA, _APPLIED)}
+
+
+def _turned_rectangle(found: re.Match[bytes], orientation: int) -> bytes:
+    try:
+        left, top, width, height = (float(number) for number in found.groups()[1:])
+    except ValueError:
+        return found[0]
+    across, down = place(left + width / 2, top + height / 2, orientation)
+    if orientation >= 5:
+        width, height = height, width
+    numbers = (across - width / 2, down - height / 2, width, height)
+    return found[1] + ", ".join(f"{number:.9g}" for number in numbers).encode()
+
+
+def _replaced(
+    xmp: bytes, opening: bytes, closings: Sequence[bytes], change: Callable[[bytes], bytes]
+) -> bytes:
+    """The packet with each element from `opening` to the first of `closings` changed.
+
+    Each byte is looked at once for each closing, whatever is nested or left open: a packet may be
+    made to keep a search busy.
+    """
+    parts, done, at = [], 0, xmp.find(opening)
+    ends = dict.fromkeys(closings, -1)
+    while at >= 0:
+        behind = at + len(opening)
+        for closing, end in ends.items():
+            if 0 <= end < behind or end == -1:
+                found = xmp.find(closing, behind)
+                ends[closing] = len(xmp) if found < 0 else found
+        first = min(ends, key=lambda closing: ends[closing])
+        stop = ends[first] + len(first)
+        if ends[first] == len(xmp):
+            break  # nothing is closed any more
+        if xmp[behind : behind + 1].isalnum():  # a longer name
+            at = xmp.find(opening, behind)
+            continue
+        parts += [xmp[done:at], change(xmp[at:stop])]
+        done, at = stop, xmp.find(opening, stop)
+    return b"".join((*parts, xmp[done:]))
 
 
 def _pattern(prefix: bytes, key: int) -> re.Pattern[bytes]:
@@ -134,9 +184,9 @@ def renewed(xmp: bytes | None, *, mark: str | None, room: int | None = None) -> 
     xmp = _ORIENTATION.sub(rb"\g<1>1", xmp)
     for stated, value in _OF_GRAY:
         xmp = stated.sub(rb"\g<1>" + value, xmp)
-    for promise in _BEHIND:
-        xmp = promise.sub(b"", xmp)
-    xmp = re.sub(rb"<xmp:Thumbnails\b.*?</xmp:Thumbnails>", b"", xmp, flags=re.DOTALL)
+    xmp = _BEHIND.sub(b"", xmp)
+    for name in {found[1] for found in _ELEMENTS_BEHIND.finditer(xmp)} | {b"xmp:Thumbnails"}:
+        xmp = _replaced(xmp, b"<" + name, (b"</" + name + b">",), lambda _: b"")
     for packet in (xmp, _PADDING.sub(b"\n", xmp)):
         marked = packet if mark is None else _marked(packet, mark)
         if room is None or len(marked) <= room:

@@ -12,6 +12,17 @@ from typing import Any
 from colorcli.collection import VALIDATION
 from colorcli.errors import UsageError
 from colorcli.files import write_whole
+from colorcli.metrics import TONED
+
+_UNREADABLE = (
+    OSError,
+    ArithmeticError,
+    AttributeError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What a file raises that is no settings of a run."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,7 @@ class TrainConfig:
         rebalance: λ of the classification and distance objectives; None weighs all colours alike.
         short_side: photos are kept in memory at this short side.
         min_chroma: photos with a lower mean chroma are left out as gray.
+        min_own_chroma: photos with less chroma beyond one tone are left out as toned.
         validation: share of the photos held out, where no split is given.
         limit: photos to train on, at most; 0 takes all.
         seed: of the weights, the order and the views.
@@ -87,6 +99,7 @@ class TrainConfig:
     rebalance: float | None = 0.5
     short_side: int = 256
     min_chroma: float = 2.0
+    min_own_chroma: float = TONED
     validation: float = VALIDATION
     limit: int = 0
     seed: int = 0
@@ -117,9 +130,18 @@ class TrainConfig:
                 raise ValueError("neither network nor objective in it")
             known = {field.name for field in fields(cls)}
             said = {key: value for key, value in values.items() if key in known}
+            # Earlier versions learned toned photos too, and a run goes on with what it has.
+            said.setdefault("min_own_chroma", 0.0)
             _check_kinds(said)
             return cls(**{**(unsaid or {}), **said})
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        except (
+            OSError,
+            ArithmeticError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             raise UsageError(
                 f"{path}: not the settings of a training run ({error})",
                 tip="give the folder that `colorize train --out` wrote",
@@ -143,6 +165,8 @@ def _check_kinds(values: Mapping[str, Any]) -> None:
         value: Any = values[field.name]
         kinds = tuple(kind for name in str(field.type).split(" | ") for kind in _KINDS[name])
         if not any(type(value) is kind for kind in kinds):
+            raise ValueError(f"{field.name} is {value!r}")
+        if field.name == "schedule" and value not in ("cosine", "constant"):
             raise ValueError(f"{field.name} is {value!r}")
         if isinstance(value, str) or value is None or field.name == "seed":
             continue

@@ -132,29 +132,34 @@ class Run:
     def claimed(self) -> Iterator[None]:
         """Within, nobody else trains in this folder, where the system has locks.
 
+        The folder is made for it; left empty, it goes again.
+
         Raises:
             UsageError: somebody does.
         """
+        made = not self.folder.exists()
         self.folder.mkdir(parents=True, exist_ok=True)
-        if sys.platform == "win32":
+        descriptor = None if sys.platform == "win32" else os.open(self.folder, os.O_RDONLY)
+        try:
+            if descriptor is not None:
+                self._lock(descriptor)
             yield
-            return
-        descriptor = os.open(self.folder, os.O_RDONLY)
+        finally:
+            if made:
+                with contextlib.suppress(OSError):  # not empty
+                    self.folder.rmdir()
+            if descriptor is not None:
+                os.close(descriptor)
+
+    def _lock(self, descriptor: int) -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            os.close(descriptor)
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
-                yield  # no locks on this file system
-                return
-            raise UsageError(
-                f"{self.folder}: another training is at work in it",
-                tip="wait for it, or give another --out",
-            ) from None
-        try:
-            yield
-        finally:
-            os.close(descriptor)
+            if error.errno in (errno.EAGAIN, errno.EACCES):  # or there are no locks there
+                raise UsageError(
+                    f"{self.folder}: another training is at work in it",
+                    tip="wait for it, or give another --out",
+                ) from None
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
         """Replace the checkpoint in one step, so that an interruption leaves the old or the new.

@@ -40,7 +40,14 @@ class Snapshots:
 
     def keep(self, ab: Tensor, *, epoch: float, seen: int) -> None:
         """Keep what was predicted for them: float32 `(n, 2, h, w)` on the network's grid."""
-        save_arrays(self.folder / f"{seen:09d}.npz", ab=_int8(ab), epoch=np.array(float(epoch)))
+        save_arrays(self._path(seen), ab=_int8(ab), epoch=np.array(float(epoch)))
+
+    def has(self, seen: int) -> bool:
+        """Whether predictions are kept that were made after so many photos."""
+        return self._path(seen).exists()
+
+    def _path(self, seen: int) -> Path:
+        return self.folder / f"{seen:09d}.npz"
 
     def epochs(self) -> dict[float, Path]:
         """The epochs kept, in order, with their files.

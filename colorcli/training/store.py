@@ -15,7 +15,7 @@ from torch import Tensor
 from colorcli.collection import Item
 from colorcli.errors import PhotoError, UsageError
 from colorcli.lab import rgb_to_lab
-from colorcli.metrics import TONED, own_chroma
+from colorcli.metrics import own_chroma
 from colorcli.photo import read_rgb
 from colorcli.training.transfer import sent
 
@@ -74,6 +74,7 @@ class PhotoStore:
         short_side: int,
         workers: int,
         min_chroma: float = 0.0,
+        min_own_chroma: float = 0.0,
         name: str = "photos",
         progress: Callable[[], None] = lambda: None,
     ) -> PhotoStore:
@@ -83,8 +84,9 @@ class PhotoStore:
             items: the photos.
             short_side: photos with a longer short side are shrunk to it.
             workers: decoding threads (OpenCV lets go of the interpreter while it decodes).
-            min_chroma: photos whose mean chroma is below it are left out as gray, and with them
-                those that are toned; the paper removes them too (section IV). 0 takes all.
+            min_chroma: photos whose mean chroma is below it are left out as gray; the paper
+                removes them too (section IV).
+            min_own_chroma: photos whose `own_chroma` is below it are left out as toned.
             name: what the photos are called where none is left.
             progress: called once a photo.
 
@@ -104,7 +106,7 @@ class PhotoStore:
             if min_chroma and np.hypot(*(lab[..., 1:] - 128.0).T).mean() < min_chroma:
                 return f"gray: mean chroma below {min_chroma:g}"
             # The tone's fit takes up how L and ab are stored.
-            if min_chroma and own_chroma(lab[::4, ::4]) < TONED:
+            if min_own_chroma and own_chroma(lab[::4, ::4]) < min_own_chroma:
                 return "toned: its colours follow from lightness alone"
             return lab
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -219,11 +220,26 @@ class Trainer:
                     return done
                 begun = time.monotonic()
             if not self.progress.done:
-                # It was learned, and then killed before all of it was said.
-                self.run.trim_log(self.progress.seen - 1)
-                on_report(self._report(losses.mean, accuracies.mean))
+                # There was nothing left to learn; it may have been killed before all was said.
+                self._report_again(on_report)
                 self._end()
         return True
+
+    def _report_again(self, on_report: Callable[[dict[str, float]], None]) -> None:
+        """Report what was learned last, as far as that was not done."""
+        seen = self.progress.seen
+        rows = [row for row in self.run.read_log() if row["photos_seen"] == seen]
+        if rows and self._sheet_path.exists() and Snapshots(self.run.epochs_folder).has(seen):
+            return
+        known = rows[-1] if rows else {}
+        self.run.trim_log(seen - 1)
+        loss, accuracy = (known.get(name, math.nan) for name in ("loss", "training_accuracy"))
+        on_report(self._report(loss, accuracy))
+
+    @property
+    def _sheet_path(self) -> Path:
+        """Of the contact sheet of this moment."""
+        return self.run.sheets_folder / f"{self.progress.seen:09d}.png"
 
     def _end(self) -> None:
         """Keep that the budget is used up, and reported."""
@@ -335,7 +351,7 @@ class Trainer:
         self.run.append_log(row)
         plot_log(self.run.read_log(), self.run.plot_path)
         seen = self.progress.seen
-        self._validation.write_sheet(self.run.sheets_folder / f"{seen:09d}.png")
+        self._validation.write_sheet(self._sheet_path)
         self._validation.snapshot(Snapshots(self.run.epochs_folder), epoch=row["epoch"], seen=seen)
         return row
 

@@ -213,6 +213,14 @@ def test_a_file_named_like_a_command(
     assert b"sha256" in run("doctor").stdout
 
 
+def test_a_folder_named_like_a_command_may_be_the_value_of_an_option(
+    run: Run, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "models").mkdir()
+    assert run("-qo", "models", photos / "camera.jpg").returncode == 0
+    assert (tmp_path / "models" / "camera.jpg").exists()
+
+
 @pytest.mark.parametrize("before", [["-q"], ["--size", "200"], ["--model=vivid", "-v"]])
 def test_a_command_behind_options_is_not_taken_for_a_photo(
     run: Run, tmp_path: Path, photos: Path, before: list[str]
@@ -244,7 +252,9 @@ def test_a_scene_that_cannot_be_had_is_said_and_none_is_written_over(
 ) -> None:
     missing = run(photos / "camera.jpg", "--scene-from", "none.jpg", "-o", tmp_path / "a.png")
     assert (missing.returncode, missing.stderr.count(b"\n")) == (2, 1)
-    assert b"--scene-from none.jpg: No such file" in missing.stderr
+    assert b"--scene-from none.jpg: no such file" in missing.stderr
+    small = run(photos / "camera.jpg", "--scene-from", photos / "camera.jpg", "--max-pixels", "100")
+    assert b"over the limit of 100" in small.stderr
     scene = tmp_path / "scene.png"
     scene.write_bytes((photos / "camera.jpg").read_bytes())
     taken = run(photos / "camera.jpg", "--scene-from", scene, "-o", scene, "--force")

@@ -95,7 +95,7 @@ def test_what_a_microscope_notes_stays_and_what_nobody_knows_is_missed_aloud() -
     notes = b'{"Exposure-ms": 10}\0'
     tags = [(51123, 2, len(notes), notes, True), (65123, 3, 1, 7, True)]
     photo = read_photo(samples.tiff(camera(), extratags=tags))
-    assert photo.warnings == ("fields of unknown meaning (65123): dropped",)
+    assert photo.warnings == ("fields that are not carried on (65123): dropped",)
     assert notes in (photo.metadata.exif or b"")
     back, _ = written(photo, "tiff")
     assert notes in (back.metadata.exif or b"")

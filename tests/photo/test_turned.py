@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import struct
+import time
 
 import numpy as np
 import pytest
 
-from colorcli.photo import exif, read_photo
+from colorcli.photo import exif, ifd, read_photo
 from colorcli.photo.turn import place, upright
+from colorcli.photo.xmp import renewed, turned
 
 from . import samples
 
@@ -56,10 +58,10 @@ def read(orientation: int, xmp: bytes) -> bytes:
 def test_a_place_goes_where_its_pixel_goes(orientation: int) -> None:
     pixels = np.zeros((6, 8), np.uint8)
     pixels[4, 1] = 1
-    turned = upright(pixels, orientation)
-    row, column = (int(axis[0]) for axis in np.nonzero(turned))
+    shown = upright(pixels, orientation)
+    row, column = (int(axis[0]) for axis in np.nonzero(shown))
     across, down = place(1.5 / 8, 4.5 / 6, orientation)
-    assert (across * turned.shape[1], down * turned.shape[0]) == (column + 0.5, row + 0.5)
+    assert (across * shown.shape[1], down * shown.shape[0]) == (column + 0.5, row + 0.5)
 
 
 @pytest.mark.parametrize("regions", [ATTRIBUTES, ELEMENTS], ids=["attributes", "elements"])
@@ -67,10 +69,10 @@ def test_a_place_goes_where_its_pixel_goes(orientation: int) -> None:
 def test_names_stay_at_their_faces(orientation: int, regions: str) -> None:
     xmp = read(orientation, packet(regions))
     across, down, width, height = FACE
-    turned = orientation >= 5
-    sizes = [height, width] if turned else [width, height]
+    lies = orientation >= 5
+    sizes = [height, width] if lies else [width, height]
     assert stated(xmp, "stArea", "xywh") == [*place(across, down, orientation), *sizes]
-    assert stated(xmp, "stDim", "wh") == ([64, 96] if turned else [96, 64])
+    assert stated(xmp, "stDim", "wh") == ([64, 96] if lies else [96, 64])
 
 
 def test_regions_of_the_upright_picture_stay() -> None:
@@ -85,5 +87,41 @@ def test_the_subject_and_an_uneven_resolution_are_turned() -> None:
     photo = read_photo(samples.saved(WIDE, "JPEG", exif=fields))
     data = photo.metadata.exif
     assert data is not None
-    assert struct.pack("<4H", 16, 24, 16, 12) in data or struct.pack(">4H", 16, 24, 16, 12) in data
+    assert any(struct.pack(f"{order}4H", 15, 24, 16, 12) in data for order in "<>")
     assert exif.dpi(data) == (200.0, 300.0)
+
+
+def test_faces_as_windows_states_them_turn_too() -> None:
+    regions = (
+        '<rdf:Description MPReg:Rectangle="0.1, 0.2, 0.3, 0.4" MPReg:PersonDisplayName="Ada"/>'
+    )
+    xmp = read(6, packet(regions))
+    assert b'MPReg:Rectangle="0.4, 0.1, 0.4, 0.3"' in xmp
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"<Container:Directory>",
+        b"<GCamera:a>",
+        b"<mwg-rs:Area ",
+        b"<xmp:Thumbnails>",
+        b" GCamera:a=",
+    ],
+)
+def test_a_packet_made_to_keep_a_search_busy_does_not(piece: bytes) -> None:
+    before, after = samples.XMP.split(b"</rdf:RDF>")
+    hostile = before + piece * (2_000_000 // len(piece)) + b"</rdf:RDF>" + after
+    began = time.process_time()
+    turned(hostile, 6, (96, 64))
+    renewed(hostile, mark=None)
+    assert time.process_time() - began < 30  # a quadratic search would take hours
+
+
+@pytest.mark.parametrize("offset", [0, 8, 10])
+def test_offsets_that_lead_into_the_structure_itself_are_left_alone(offset: int) -> None:
+    fields = {0x0112: ifd.short(6, "<"), 0x011A: ifd.rational(300, "<")}
+    fields[0x011B] = ifd.rational(200, "<")
+    data = bytearray(b"II*\0\x08\0\0\0" + ifd.write(fields, 8, "<"))
+    struct.pack_into("<I", data, 8 + 2 + 12 + 8, offset)
+    assert exif.turned(bytes(data), 6, (96, 64)) == bytes(data)

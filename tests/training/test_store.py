@@ -137,6 +137,7 @@ def test_decoding_carries_labels_and_leaves_out_what_is_no_use(tmp_path: Path) -
         short_side=24,
         workers=2,
         min_chroma=2,
+        min_own_chroma=1,
         progress=lambda: steps.append(1),
     )
     assert store.labels == ("beach", "forest")

@@ -84,6 +84,26 @@ def test_a_run_of_an_older_version_goes_on_with_what_is_said_now(tmp_path: Path)
     assert TrainConfig.load(path).validation == TrainConfig().validation
     said = TrainConfig.load(path, unsaid={"limit": 8000, "batch": 3})
     assert (said.limit, said.batch) == (8000, 7)
+    assert said.min_own_chroma == 0  # it learned toned photos too
+
+
+def test_a_preset_said_again_changes_nothing_of_the_run(flat: Path, tmp_path: Path) -> None:
+    preset = ("--network", "cnn-mountain", "--preset", "paper", "--width", "0.05", "--size", "64")
+    command = ["train", str(flat), "--out", str(tmp_path / "run"), *preset, *HERE]
+    assert main([*command, "--epochs", "1", "--validation", "0.5"]) == 0
+    assert main([*command, "--resume", "--validation", "0.5"]) == 0
+    assert TrainConfig.load(Run(tmp_path / "run").config_path).epochs == 1
+    assert Run(tmp_path / "run").read_log()[-1]["epoch"] == 1
+
+
+def test_more_of_what_is_used_up_by_the_other_measure_keeps_what_was_logged(
+    flat: Path, begun: Begun
+) -> None:
+    run = begun("--validation", "0.5", "--epochs", "1")
+    before = Run(run).log_path.read_text()
+    command = ["train", str(flat), "--out", str(run), *HERE, "--resume"]
+    assert main([*command, "--hours", "5"]) == 0
+    assert Run(run).log_path.read_text() == before
 
 
 @pytest.mark.parametrize(
