@@ -121,3 +121,15 @@ def test_padding_beyond_the_photo_is_cut_off_not_squeezed_in() -> None:
     padded = AbMap(values, means, extent=(16, 16), shape=(16, 16)).whole(L)
     cut = AbMap(values, means, extent=(16, 16), shape=(13, 11)).whole(L[:13, :11])
     np.testing.assert_array_equal(cut, padded[:13, :11])
+
+
+def test_the_mean_of_a_windows_fits_has_no_seams() -> None:
+    """Where windows begin to hold an edge, the fits of single cells would jump."""
+    L = np.full((1, 60), 30, np.float32)
+    L[:, 30:] = 80
+    ab = np.repeat(((L - 30) * 0.6)[..., None], 2, -1).astype(np.float32)
+    slopes = linear_in_L(ab, L)[0, 0, :, 0]
+    steps = np.abs(np.diff(slopes))
+    assert slopes.max() > 0.5
+    # One fit goes from 0 to its slope between two cells; the mean takes a window for it.
+    assert steps.max() < 1.5 * slopes.max() / (2 * RADIUS + 1)

@@ -207,3 +207,14 @@ def test_without_scikit_image_there_is_a_tip(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(UsageError, match="scikit-image") as caught:
         scikit_image("metrics")
     assert caught.value.tip == "pip install 'colorize-photos[evaluate]'"
+
+
+def test_smoothing_gives_away_what_there_is_at_the_border_too() -> None:
+    """Else colours at the border of the grid would count as rarer than they are."""
+    shares = []
+    for bin_ in (0, 312):
+        counts = np.zeros(625, int)
+        counts[[bin_, 24 if bin_ else 312]] = 100, 100
+        weights = metrics.rebalancing(counts, sigma=5)
+        shares.append(weights[bin_] / weights[counts > 0].sum())
+    assert shares[0] < 0.5 < shares[1]  # at a corner the rest is shared by fewer neighbours

@@ -80,3 +80,17 @@ def test_the_photo_given_is_left_alone() -> None:
     before = lab.clone()
     exposed(lab, 1.0, torch.Generator().manual_seed(0))
     assert torch.equal(lab, before)
+
+
+def test_each_plate_is_drawn_and_each_strength() -> None:
+    """A patch that every plate sees in another way tells which one it was, and how far."""
+    photos = lab_of((200, 60, 30)).expand(600, 3, 1, 1).contiguous()
+    seen = exposed(photos, 1.0, torch.Generator().manual_seed(0)).flatten()
+    own = float(photos[0, 0])
+    plates = [L_on(plate, (200, 60, 30))[0] for plate in PLATES.values()]
+    assert float(seen.min()) == pytest.approx(min(plates), abs=2)
+    assert float(seen.max()) == pytest.approx(max(plates), abs=2)
+    darker = (seen < own - 1).float().mean()
+    # Half of the plates are blind to red; of each some lie near the eye's own sensitivity.
+    assert 0.3 < darker < 0.6
+    assert ((seen - own).abs() < 3).float().mean() > 0.05

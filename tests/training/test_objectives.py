@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch.nn import functional
@@ -214,3 +216,26 @@ def test_gradients_reach_every_output(name: str) -> None:
 def test_an_unknown_objective_is_refused() -> None:
     with pytest.raises(UsageError, match="huber"):
         get_objective("huber")
+
+
+@pytest.mark.parametrize("angle", range(0, 180, 15))
+def test_clouds_that_differ_in_one_direction_are_told_apart(angle: int) -> None:
+    """Slices lie all around: none of a half turn's directions is left unlooked at."""
+    direction = torch.tensor([math.cos(math.radians(angle)), math.sin(math.radians(angle))])
+    along = torch.linspace(-40, 40, 256).reshape(1, 1, 16, 16).repeat_interleave(2, 2)
+    along = along.repeat_interleave(2, 3)
+    narrow = along * direction[None, :, None, None] / 2
+    wide = along * direction[None, :, None, None]
+    term = ChromaDistribution()(narrow, wide) - MeanSquaredError()(narrow, wide)
+    # The mean over all directions of a squared cosine is a half.
+    whole = functional.mse_loss(narrow, wide) * 2  # per pixel, over both channels
+    scale = MeanSquaredError()(narrow, wide) / functional.mse_loss(narrow, wide)
+    assert float(term) == pytest.approx(float(scale * whole / 2), rel=0.02)
+
+
+def test_clouds_that_cross_are_told_apart_though_a_and_b_alone_are_alike() -> None:
+    along = torch.linspace(-40, 40, 256).reshape(1, 1, 16, 16).repeat_interleave(2, 2)
+    along = along.repeat_interleave(2, 3)
+    one, other = torch.cat((along, along), 1), torch.cat((along, -along), 1)
+    term = ChromaDistribution()(one, other) - MeanSquaredError()(one, other)
+    assert float(term) > 0.1 * float(MeanSquaredError()(one, other))
