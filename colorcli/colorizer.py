@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from numbers import Integral
 from typing import Any, Literal, NamedTuple, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +16,7 @@ from colorcli.guided import cell_means
 from colorcli.memory import available_memory, is_out_of_memory
 from colorcli.model import Features, Model
 from colorcli.photo import Photo, render
+from colorcli.photo.image import rescaled
 from colorcli.spec import DEFAULT_MODEL
 
 Size = int | Literal["auto", "full"]
@@ -68,24 +68,23 @@ class FloatL(NamedTuple):
         return self.values[rows]
 
     def L_at(self, height: int, width: int) -> NDArray[np.float32]:
-        """L rescaled: along each axis averaged where it shrinks, linear where it grows."""
-        rows, columns = self.shape
-        if (height, width) == (rows, columns):
-            return self.values
-        across = cv2.INTER_AREA if width < columns else cv2.INTER_LINEAR
-        down = cv2.INTER_AREA if height < rows else cv2.INTER_LINEAR
-        narrow = cv2.resize(self.values, (width, rows), interpolation=across)
-        return np.asarray(cv2.resize(narrow, (width, height), interpolation=down), np.float32)
+        """L rescaled, as that of a photo."""
+        return rescaled(self.L, self.shape, height, width)
 
 
 class Colorizer:
     """Colours photographs with one model.
 
     `Colorizer.load().colorize(array)` is the whole of it.
+
+    Args:
+        model: predicts the colours.
+        global_features: `(1, G)`, of a scene that all photos belong to; None: each has its own.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, global_features: NDArray[np.float32] | None = None) -> None:
         self.model = model
+        self._global_features = global_features
 
     @classmethod
     def load(
@@ -196,8 +195,8 @@ class Colorizer:
                 pieces with the exact receptive field around them, so that nothing changes but the
                 memory. None decides by the memory that is free.
             vividness: 1 is the model's own; above it more vivid, below it paler, as in `Model.ab`.
-            global_features: `(1, G)` of another photo or of a whole scene, instead of its own;
-                they are of this model, which then colours the photo itself.
+            global_features: `(1, G)` of another photo or of a whole scene, instead of its own
+                or of the colorizer's; they are of this model, which then colours the photo itself.
 
         Returns:
             ab at the resolution it was predicted, for `render`.
@@ -208,6 +207,8 @@ class Colorizer:
             ModelError: the graphs cannot be run, or what they give are no colours.
         """
         self.check(size=size, tile=tile, vividness=vividness)
+        if global_features is None:
+            global_features = self._global_features
         chosen = self if global_features is not None else self.for_photo(photo)
         if chosen is not self:
             return chosen.predict(photo, size=size, tile=tile, vividness=vividness)

@@ -108,7 +108,7 @@ def _refuse_late_command(args: list[str]) -> None:
     Raises:
         UsageError: the first word that is no option is the name of a command.
     """
-    if not args[:1] or not args[0].startswith("-"):
+    if COMMANDS.keys().isdisjoint(args):
         return
     takes_value = {
         name

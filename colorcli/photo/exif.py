@@ -149,8 +149,9 @@ def turned(exif: bytes, orientation: int, size: tuple[int, int]) -> bytes:
     how = ifd.structure(exif)
     data = bytearray(exif)
     fields, _ = ifd.read(exif, how, how.first)
+    details = tree_of(exif, how, fields).get(ifd.EXIF, {})
     taken = [range(8), _extent(exif, how, how.first)]
-    if ifd.EXIF in fields:
+    if details:
         taken.append(_extent(exif, how, fields[ifd.EXIF].integer()))
 
     def is_free(field: ifd.Entry) -> bool:
@@ -164,7 +165,7 @@ def turned(exif: bytes, orientation: int, size: tuple[int, int]) -> bytes:
         one, other = whole
         data[one.at : one.at + 8], data[other.at : other.at + 8] = other.value, one.value
     for tag in (_SUBJECT_AREA, _SUBJECT_LOCATION):
-        field = tree_of(exif, how, fields).get(ifd.EXIF, {}).get(tag)
+        field = details.get(tag)
         if field is None or field.type != 3 or not 2 <= field.count <= 4:
             continue
         if len(field.value) > 4 and not is_free(field):  # shorter ones stand in the directory

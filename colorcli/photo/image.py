@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -22,6 +23,35 @@ def reduced(values: Array, maximum: int) -> Array:
     """uint16 (...) spread over 0 to `maximum`, at most 65535, and rounded: uint16 (...)."""
     table = ((np.arange(65536) * maximum + 32767) // 65535).astype(np.uint16)
     return np.asarray(table[values])
+
+
+def rescaled(
+    L: Callable[[slice], npt.NDArray[np.float32]], shape: tuple[int, int], height: int, width: int
+) -> npt.NDArray[np.float32]:
+    """L at another size: along each axis averaged where it shrinks, linear where it grows.
+
+    Each row is resized first, strip by strip, then the columns: the result is that of resizing the
+    whole (the filters are separable), without a float copy of it.
+
+    Args:
+        L: gives some rows, float32 (h, W) in [0, 100].
+        shape: (H, W) of all of them.
+        height: rows of the result, at least 1.
+        width: columns of the result, at least 1.
+
+    Returns:
+        float32 (height, width) in [0, 100].
+    """
+    rows, columns = shape
+    if (height, width) == shape:
+        return L(slice(None))
+    narrow = np.empty((rows, width), np.float32)
+    across = cv2.INTER_AREA if width < columns else cv2.INTER_LINEAR
+    for start in range(0, rows, STRIP):
+        strip = L(slice(start, start + STRIP))
+        narrow[start : start + STRIP] = cv2.resize(strip, (width, len(strip)), interpolation=across)
+    down = cv2.INTER_AREA if height < rows else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(narrow, (width, height), interpolation=down), np.float32)
 
 
 @dataclass
@@ -114,10 +144,7 @@ class Photo:
         return lab.L_from_gray(self.gray[rows])
 
     def L_at(self, height: int, width: int) -> npt.NDArray[np.float32]:
-        """L of the photo at another size: averaged where it shrinks, linear where it grows.
-
-        Each row is resized first, strip by strip, then the columns: the result is that of
-        resizing the whole (the filters are separable), without a float copy of it.
+        """L of the photo at another size, as `rescaled` has it.
 
         Args:
             height: rows of the result, at least 1.
@@ -126,15 +153,4 @@ class Photo:
         Returns:
             float32 (height, width) in [0, 100].
         """
-        if (height, width) == self.shape:
-            return self.L()
-        rows, columns = self.shape
-        narrow = np.empty((rows, width), np.float32)
-        across = cv2.INTER_AREA if width < columns else cv2.INTER_LINEAR
-        for start in range(0, rows, STRIP):
-            strip = self.L(slice(start, start + STRIP))
-            narrow[start : start + STRIP] = cv2.resize(
-                strip, (width, len(strip)), interpolation=across
-            )
-        down = cv2.INTER_AREA if height < rows else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(narrow, (width, height), interpolation=down), np.float32)
+        return rescaled(self.L, self.shape, height, width)

@@ -19,7 +19,7 @@ _STRIPS, _TILES = (273, 279), (324, 325)
 _XMP, _IPTC, _ICC = 700, 33723, 34675
 _RESOURCES = 34377
 _RESOLUTION = (282, 283, 296)
-_UNIT, _NO_UNIT = 296, 1
+_UNIT = 296
 _UNREAD = {
     33003: "JPEG 2000",
     33005: "JPEG 2000",
@@ -113,8 +113,8 @@ def inspect(data: bytes) -> Header:
     if unknown := sorted(fields.keys() - _STORAGE - set(_DESCRIPTIVE)):
         numbers = ", ".join(map(str, unknown[:5])) + (", …" if len(unknown) > 5 else "")
         header.warnings.append(f"fields that are not carried on ({numbers}): dropped")
-    if _UNIT in fields and _first(fields, _UNIT) == _NO_UNIT:
-        # Of pixels that are no squares, or of a unit that a description names.
+    if metadata.dpi is None and _UNIT in fields:
+        # Without a unit: of pixels that are no squares, or of a unit that a description names.
         carried |= {tag: fields[tag] for tag in _RESOLUTION if tag in fields}
     if _ORIENTATION in fields:
         # The orientation is the decoder's business: OpenCV turns TIFFs whatever it is asked.

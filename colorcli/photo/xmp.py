@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from html import escape
 
 from colorcli.photo.turn import place
@@ -34,7 +34,7 @@ _OF_GRAY = [
 
 # Places of faces and things (Metadata Working Group, 5.9): the element with the place, and that
 # with the size of the picture it holds for. Values are attributes of it or elements in it.
-_AREA, _APPLIED = b"<mwg-rs:Area", b"<mwg-rs:AppliedToDimensions"
+_AREA, _APPLIED = b"mwg-rs:Area", b"mwg-rs:AppliedToDimensions"
 _VALUE = rb"(%s\s{0,9}=\s{0,9}[\"']|<%s>\s{0,9})([-+.\deE]{1,30})"
 # As Windows states them: left, top, width and height.
 _RECTANGLE = re.compile(
@@ -68,15 +68,8 @@ def turned(xmp: bytes, orientation: int, size: tuple[int, int]) -> bytes:
         size: width and height of the stored picture. Places that state the size of the upright one
             are upright already.
     """
-    sizes: list[list[float] | None] = []
-
-    def noted(applied: bytes) -> bytes:
-        sizes.append(_values(applied, b"stDim", b"wh"))
-        return applied
-
-    _replaced(xmp, _APPLIED, _ENDS[_APPLIED], noted)
-    upright = [float(size[1]), float(size[0])]
-    if size[0] != size[1] and orientation >= 5 and sizes[:1] == [upright]:
+    stated = next((_values(xmp[part], b"stDim", b"wh") for part in _elements(xmp, _APPLIED)), None)
+    if size[0] != size[1] and orientation >= 5 and stated == [float(size[1]), float(size[0])]:
         return xmp
 
     def turned_area(area: bytes) -> bytes:
@@ -87,13 +80,10 @@ def turned(xmp: bytes, orientation: int, size: tuple[int, int]) -> bytes:
         area = _stated(area, b"stArea", {b"x": x, b"y": y})
         return _swapped(area, b"stArea") if orientation >= 5 else area
 
-    xmp = _replaced(xmp, _AREA, _ENDS[_AREA], turned_area)
+    xmp = _replaced(xmp, _AREA, turned_area)
     if orientation >= 5:
-        xmp = _replaced(xmp, _APPLIED, _ENDS[_APPLIED], lambda e: _swapped(e, b"stDim"))
+        xmp = _replaced(xmp, _APPLIED, lambda element: _swapped(element, b"stDim"))
     return _RECTANGLE.sub(lambda found: _turned_rectangle(found, orientation), xmp)
-
-
-_ENDS = {name: (b"/>", b"</" + name[1:] + b">") for name in (_AREA, _APPLIED)}
 
 
 def _turned_rectangle(found: re.Match[bytes], orientation: int) -> bytes:
@@ -108,31 +98,44 @@ def _turned_rectangle(found: re.Match[bytes], orientation: int) -> bytes:
     return found[1] + ", ".join(f"{number:.9g}" for number in numbers).encode()
 
 
-def _replaced(
-    xmp: bytes, opening: bytes, closings: Sequence[bytes], change: Callable[[bytes], bytes]
-) -> bytes:
-    """The packet with each element from `opening` to the first of `closings` changed.
+def _elements(xmp: bytes, name: bytes, *, empty: bool = True) -> Iterator[slice]:
+    """Where the elements of a name lie, none in another.
 
-    Each byte is looked at once for each closing, whatever is nested or left open: a packet may be
-    made to keep a search busy.
+    Each byte is looked at once for each end, whatever is nested or left open: a packet may be made
+    to keep a search busy.
+
+    Args:
+        xmp: the packet.
+        name: with its prefix.
+        empty: whether `/>` ends one too: its own, or that of the only element in it.
     """
-    parts, done, at = [], 0, xmp.find(opening)
-    ends = dict.fromkeys(closings, -1)
+    opening, ends = b"<" + name, {b"</" + name + b">": -1}
+    if empty:
+        ends[b"/>"] = -1
+    at = xmp.find(opening)
     while at >= 0:
         behind = at + len(opening)
-        for closing, end in ends.items():
-            if 0 <= end < behind or end == -1:
-                found = xmp.find(closing, behind)
-                ends[closing] = len(xmp) if found < 0 else found
-        first = min(ends, key=lambda closing: ends[closing])
-        stop = ends[first] + len(first)
-        if ends[first] == len(xmp):
-            break  # nothing is closed any more
-        if xmp[behind : behind + 1].isalnum():  # a longer name
-            at = xmp.find(opening, behind)
-            continue
-        parts += [xmp[done:at], change(xmp[at:stop])]
-        done, at = stop, xmp.find(opening, stop)
+        for end, where in ends.items():
+            if where < behind:
+                found = xmp.find(end, behind)
+                ends[end] = len(xmp) if found < 0 else found
+        end = min(ends, key=lambda end: ends[end])
+        if ends[end] == len(xmp):
+            return  # nothing is closed any more
+        if not xmp[behind : behind + 1].isalnum():  # else the name is a longer one
+            behind = ends[end] + len(end)
+            yield slice(at, behind)
+        at = xmp.find(opening, behind)
+
+
+def _replaced(
+    xmp: bytes, name: bytes, change: Callable[[bytes], bytes], *, empty: bool = True
+) -> bytes:
+    """The packet with each of these elements changed."""
+    parts, done = [], 0
+    for part in _elements(xmp, name, empty=empty):
+        parts += [xmp[done : part.start], change(xmp[part])]
+        done = part.stop
     return b"".join((*parts, xmp[done:]))
 
 
@@ -186,7 +189,7 @@ def renewed(xmp: bytes | None, *, mark: str | None, room: int | None = None) -> 
         xmp = stated.sub(rb"\g<1>" + value, xmp)
     xmp = _BEHIND.sub(b"", xmp)
     for name in {found[1] for found in _ELEMENTS_BEHIND.finditer(xmp)} | {b"xmp:Thumbnails"}:
-        xmp = _replaced(xmp, b"<" + name, (b"</" + name + b">",), lambda _: b"")
+        xmp = _replaced(xmp, name, lambda _: b"", empty=False)
     for packet in (xmp, _PADDING.sub(b"\n", xmp)):
         marked = packet if mark is None else _marked(packet, mark)
         if room is None or len(marked) <= room:

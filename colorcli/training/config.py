@@ -14,16 +14,6 @@ from colorcli.errors import UsageError
 from colorcli.files import write_whole
 from colorcli.metrics import TONED
 
-_UNREADABLE = (
-    OSError,
-    ArithmeticError,
-    AttributeError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
-"""What a file raises that is no settings of a run."""
-
 
 @dataclass(frozen=True)
 class TrainConfig:

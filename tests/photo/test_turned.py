@@ -125,3 +125,11 @@ def test_offsets_that_lead_into_the_structure_itself_are_left_alone(offset: int)
     data = bytearray(b"II*\0\x08\0\0\0" + ifd.write(fields, 8, "<"))
     struct.pack_into("<I", data, 8 + 2 + 12 + 8, offset)
     assert exif.turned(bytes(data), 6, (96, 64)) == bytes(data)
+
+
+@pytest.mark.parametrize("pointer", [ifd.ascii_("no offset", "<"), ifd.long(60_000, "<")])
+def test_a_broken_pointer_costs_no_photo(pointer: ifd.Entry) -> None:
+    fields = {0x0112: ifd.short(6, "<"), ifd.EXIF: pointer}
+    broken = b"Exif\0\0II*\0\x08\0\0\0" + ifd.write(fields, 8, "<")
+    photo = read_photo(samples.saved(WIDE, "JPEG", exif=broken))
+    assert photo.shape == WIDE.shape[::-1]
