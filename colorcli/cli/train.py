@@ -27,13 +27,9 @@ from colorcli.errors import UsageError
 from colorcli.files import try_folder, unwritable
 
 if TYPE_CHECKING:
-    import torch
-
     from colorcli.training.config import TrainConfig
-    from colorcli.training.membership import Membership
     from colorcli.training.progress import Progress
-    from colorcli.training.run import Run
-    from colorcli.training.store import PhotoStore
+    from colorcli.training.trainer import Trainer
 
 _OPTION = {"global_features": "no_global"}
 """Setting of a run → parameter here, where they differ."""
@@ -181,6 +177,7 @@ def train(
     from colorcli.training.membership import Membership
     from colorcli.training.rehearsal import rehearse
     from colorcli.training.run import Run
+    from colorcli.training.trainer import Trainer
 
     for option, value in (("learning-rate", learning_rate), ("epochs", epochs), ("hours", hours)):
         if value == 0:
@@ -258,19 +255,19 @@ def train(
                     f"{twice} of the photos held out are among those trained on, by another "
                     "name: figures flatter what has seen them. `colorize data check` lists them"
                 )
-            _train(
+            trainer = Trainer(
                 config,
                 run,
                 store,
                 held,
-                place,
-                bf16,
-                compile_,
-                resume,
-                init,
-                report_every,
-                membership,
+                device=place,
+                bf16=bf16,
+                compile_network=compile_,
+                resume=resume,
+                init=init,
+                membership=membership,
             )
+            _train(trainer, report_every)
 
 
 def _is_done(progress: dict[str, Any], config: TrainConfig) -> bool:
@@ -279,35 +276,11 @@ def _is_done(progress: dict[str, Any], config: TrainConfig) -> bool:
     return bool(progress.get("done")) and tuple(progress.get("budget") or asked) == asked
 
 
-def _train(
-    config: TrainConfig,
-    run: Run,
-    store: PhotoStore,
-    held: PhotoStore,
-    device: torch.device,
-    bf16: bool,
-    compile_: bool,
-    resume: bool,
-    init: str | None,
-    report_every: int,
-    membership: Membership,
-) -> None:
+def _train(trainer: Trainer, report_every: int) -> None:
+    """Train to the end or to an interruption, with a line that tells how far it is."""
     from tqdm import tqdm
 
-    from colorcli.training.trainer import Trainer
-
-    trainer = Trainer(
-        config,
-        run,
-        store,
-        held,
-        device=device,
-        bf16=bf16,
-        compile_network=compile_,
-        resume=resume,
-        init=init,
-        membership=membership,
-    )
+    run = trainer.run
     start = trainer.progress.seen
     with tqdm(
         total=1.0,
