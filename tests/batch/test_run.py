@@ -13,7 +13,7 @@ import pytest
 from colorcli.batch import run as run_module
 from colorcli.batch.engine import Engine, EngineSettings
 from colorcli.batch.outcome import Counts
-from colorcli.batch.plan import Job, make_plan
+from colorcli.batch.plan import make_plan
 from colorcli.batch.run import Batch, Workers
 from colorcli.batch.stages import Settings, Work
 from colorcli.errors import ModelError, UsageError
@@ -169,34 +169,52 @@ def test_nothing_to_do_loads_no_model(album: Path) -> None:
     assert [outcome.status for outcome in outcomes] == ["failed"]
 
 
-def test_a_stopped_batch_reports_all_it_wrote(album: Path, engine: Engine) -> None:
+def test_a_stopped_batch_reports_all_it_wrote(
+    album: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = threading.Event()
+    real = run_module.predict
+
+    def predict(work: Work, *rest: object) -> None:
+        if work.job.source.name == "08.png":
+            assert stopped.wait(60)  # or all might be done before the third is reported
+        real(work, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(run_module, "predict", predict)
     batch = Batch(make_plan([str(album)], output="out"), SETTINGS, engine, Workers(2, 2))
     counts = Counts()
     for outcome in batch:
         counts.add(outcome)
         if counts.done == 3:
             batch.stop()
+            stopped.set()
     written = [path.name for path in Path("out").iterdir()]
-    assert 3 <= counts.done == len(written) < 12
+    assert 3 <= counts.done == len(written) <= 8
     assert counts.failed == 0
     assert not any(name.startswith(".") for name in written)
 
 
-def most_at_once(monkeypatch: pytest.MonkeyPatch, stage: str) -> Callable[[], int]:
-    """How many photos were in a stage at once, at most; each takes long enough to meet others."""
-    lock, now, most = threading.Lock(), 0, 0
+def most_at_once(monkeypatch: pytest.MonkeyPatch, stage: str, wanted: int = 1) -> Callable[[], int]:
+    """How many photos were in a stage at once, at most.
+
+    Until as many as are `wanted` met there, each waits for the others, a minute at most; from then
+    on each takes long enough to meet others.
+    """
+    changed, now, most = threading.Condition(), 0, 0
     real = getattr(run_module, stage)
 
     def watched(*arguments: object) -> object:
         nonlocal now, most
-        with lock:
+        with changed:
             now += 1
             most = max(most, now)
+            changed.notify_all()
+            changed.wait_for(lambda: most >= wanted, timeout=60)
         time.sleep(0.05)
         try:
             return real(*arguments)
         finally:
-            with lock:
+            with changed:
                 now -= 1
 
     monkeypatch.setattr(run_module, stage, watched)
@@ -267,7 +285,7 @@ def test_photos_predicted_at_once_come_out_as_one_by_one(album: Path, model_fold
 def test_photos_are_predicted_at_once(
     album: Path, fresh: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    most = most_at_once(monkeypatch, "predict")
+    most = most_at_once(monkeypatch, "predict", wanted=3)
     jobs = make_plan([str(album)], output="out")
     outcomes = list(Batch(jobs, SETTINGS, fresh, Workers(2, 2, 3)))
     assert [outcome.status for outcome in outcomes] == ["done"] * 12
@@ -288,7 +306,7 @@ def test_an_engine_that_was_started_for_one_photo_keeps_to_it(
 def test_photos_predicted_at_once_can_be_stopped(
     album: Path, fresh: Engine, monkeypatch: pytest.MonkeyPatch, stop_after: int
 ) -> None:
-    most = most_at_once(monkeypatch, "predict")
+    most = most_at_once(monkeypatch, "predict", wanted=2)
     batch = Batch(make_plan([str(album)], output="out"), SETTINGS, fresh, Workers(2, 2, 3))
     done = []
     for outcome in batch:
@@ -325,22 +343,62 @@ def test_an_error_of_the_batch_loses_no_photo_that_was_finished(
     assert [path.name for path in written][:6] == [f"{number:02}.png" for number in range(6)]
 
 
+@pytest.mark.parametrize("loaders", [1, 3])
 def test_no_more_photos_are_read_ahead_than_loaders_can_read(
-    album: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    album: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch, loaders: int
 ) -> None:
-    read = []
-    whole = run_module.load
+    lock = threading.Lock()
+    read = predicted = most = 0
+    real_load, real_predict = run_module.load, run_module.predict
 
-    def load(job: Job, settings: Settings) -> Work:
-        read.append(job)
-        return whole(job, settings)
+    def load(*arguments: object) -> object:
+        nonlocal read, most
+        with lock:
+            read += 1
+            most = max(most, read - predicted)
+        return real_load(*arguments)  # type: ignore[arg-type]
+
+    def predict(*arguments: object) -> None:
+        nonlocal predicted
+        time.sleep(0.05)  # for a loader that would run ahead
+        real_predict(*arguments)  # type: ignore[arg-type]
+        with lock:
+            predicted += 1
 
     monkeypatch.setattr(run_module, "load", load)
-    batch = Batch(make_plan([str(album)], output="out"), SETTINGS, engine, Workers(1, 1))
-    ahead = []
-    for said, _ in enumerate(batch, 1):
-        time.sleep(0.05)  # for a loader that would run ahead
-        ahead.append(len(read) - said)
-    assert len(read) == 12
-    # In the window, with the predictor, and with the saver: never the whole album.
-    assert max(ahead) <= 6
+    monkeypatch.setattr(run_module, "predict", predict)
+    jobs = make_plan([str(album)], output="out")
+    assert len(list(Batch(jobs, SETTINGS, engine, Workers(loaders, 1)))) == 12
+    assert read == predicted == 12
+    assert most <= loaders + 1, "one a loader, and the one that is predicted: never the whole album"
+
+
+@pytest.mark.parametrize("savers", [1, 3])
+def test_no_more_photos_are_held_than_savers_can_write(
+    album: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch, savers: int
+) -> None:
+    lock = threading.Lock()
+    predicted = saved = most = 0
+    real_predict, real_save = run_module.predict, run_module.save
+
+    def predict(*arguments: object) -> None:
+        nonlocal predicted, most
+        real_predict(*arguments)  # type: ignore[arg-type]
+        with lock:
+            predicted += 1
+            most = max(most, predicted - saved)
+
+    def save(*arguments: object) -> object:
+        nonlocal saved
+        time.sleep(0.1)  # for a predictor that would run ahead
+        outcome = real_save(*arguments)  # type: ignore[arg-type]
+        with lock:
+            saved += 1
+        return outcome
+
+    monkeypatch.setattr(run_module, "predict", predict)
+    monkeypatch.setattr(run_module, "save", save)
+    jobs = make_plan([str(album)], output="out")
+    assert len(list(Batch(jobs, SETTINGS, engine, Workers(1, savers)))) == 12
+    assert predicted == saved == 12
+    assert most <= savers + 2, "one a saver, one that is next, and one that waits for its place"
