@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import cv2
 import pytest
 import torch
 from skimage import data
+from torch.onnx._internal.exporter import _registration
 
 from colorcli.collection import open_collection
 from colorcli.training.config import TrainConfig
@@ -34,6 +36,15 @@ class Photos:
 def one_thread() -> None:
     # Results to the last bit need one thread, and these networks are too small for more.
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def operators_read_once() -> Iterator[None]:
+    """Each graph that PyTorch exports reads all its operators anew: a third of an export's time."""
+    with pytest.MonkeyPatch.context() as patch:
+        apis = _registration.onnxscript_apis
+        patch.setattr(apis, "get_torchlib_ops", functools.cache(apis.get_torchlib_ops))
+        yield
 
 
 @pytest.fixture(scope="session")
