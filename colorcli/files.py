@@ -83,14 +83,36 @@ def write_whole(path: Path, data: bytes, *, replace: bool = False) -> None:
         ExistsError: it is there already, and `replace` is false.
     """
     try:
-        _make_folder(path.parent)
         if is_stream(path):
             with path.open("wb") as stream:
                 stream.write(data)
             return
+    except OSError as error:
+        raise unwritable(path, error) from error
+    with whole_file(path, replace=replace) as file:
+        _fill(file, data)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, *, replace: bool = False) -> Iterator[io.FileIO]:
+    """As `write_whole`, for what is written piece by piece.
+
+    Args:
+        path: the file to write, no device or pipe.
+        replace: as there.
+
+    Yields:
+        A file without a name. It gets its name at the end, unless an error is raised within.
+
+    Raises:
+        PhotoError, ExistsError: as `write_whole`; the first also for an OSError raised within.
+    """
+    try:
+        _make_folder(path.parent)
         _sweep_once(path.parent)
         with _temporary(path.parent) as (file, temporary):
-            _fill(file, data)
+            yield file
+            os.fsync(file.fileno())
             if replace:
                 _lend_permissions(path, file)
             if sys.platform == "win32":
@@ -123,6 +145,7 @@ def write_together(files: Sequence[tuple[Path, bytes]]) -> None:
                 _sweep_once(path.parent)
                 file, temporary = stack.enter_context(_temporary(path.parent))
                 _fill(file, data)
+                os.fsync(file.fileno())
             except OSError as error:
                 raise unwritable(path, error) from error
             _lend_permissions(path, file)
@@ -330,7 +353,6 @@ def _fill(file: io.FileIO, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]
-    os.fsync(file.fileno())
 
 
 def _give_name(temporary: Path, path: Path, *, replace: bool) -> None:

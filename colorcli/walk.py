@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from colorcli.looks import is_folder, leads_somewhere, why_unreadable
-from colorcli.photo import FORMATS
+from colorcli.photo import FOREIGN, FORMATS
 
 EARLIER_OUTPUT = "an earlier output"
 EARLIER_OUTPUTS = "a folder of earlier outputs"
+
+NOT_READ = "a kind of picture that is not read: convert it first, to PNG or TIFF, say"
 
 MARK = ".color"
 """What an output's name, or its folder's, ends in, before the suffix."""
@@ -37,7 +39,8 @@ class Entry(NamedTuple):
 def walk(folder: Path, *, leave_out: Path | None = None) -> list[Entry]:
     """The photos in `folder` and below it, sorted by path.
 
-    A photo is a file whose suffix names a known format. Hidden files and folders (`._*` of macOS
+    A photo is a file whose suffix names a known format; other pictures (`FOREIGN`) are entries that
+    say so. Hidden files and folders (`._*` of macOS
     among them) are left out, and so is `leave_out`. Earlier outputs are entries that say so: the
     photo `x.color.jpg` beside a photo `x`, the folder `x.color` beside a folder `x`. Symbolic
     links are followed, but no folder is entered twice, so loops end; a link with a photo's name
@@ -114,8 +117,9 @@ def _enter(
 
 def _photo(entry: os.DirEntry[str], path: Path, stems: set[str]) -> Entry | None:
     """The entry of what is no folder; None: no photo."""
-    if path.suffix.lower() not in FORMATS:
-        return None
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        return Entry(path, skip=NOT_READ) if suffix in FOREIGN else None
     # One without its original beside it is no output of ours, or all that is left of the photo.
     if is_own_output(entry.name) and original_of(entry.name) in stems:
         return Entry(path, skip=EARLIER_OUTPUT)

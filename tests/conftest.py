@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from skimage import data as skimage_data
+
+# What would colour, or lengthen, what the program prints: typer looks when it is imported.
+for _name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "COLORIZE_DEBUG"):
+    os.environ.pop(_name, None)
 
 MODELS = Path(__file__).parent.parent / "models"
 

@@ -400,8 +400,7 @@ def test_no_photo_of_the_collection_is_replaced(
         out.symlink_to(photos)
     status, _, err = data(capsys, command, photos, "-o", out, "--force")
     assert status == 2
-    own = "a photo of the collection itself"
-    assert (own if command == "gray" else "lies among the photos") in err
+    assert "lies among the photos" in err
     assert {name: (photos / name).read_bytes() for name in files(photos)} == before
 
 
@@ -419,24 +418,37 @@ def test_a_photo_is_told_by_more_than_its_name(
     assert "a.png: is a photo of the collection itself" in err
 
 
+@needs_links
 def test_a_gray_copy_replaces_no_photo_of_another_split(
     coffee: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    save(tmp_path / "a.png", coffee)
-    save(tmp_path / "a.webp", coffee)
-    (tmp_path / "split.csv").write_text("key,split\na.png,train\na.webp,val\n")
-    original = (tmp_path / "a.png").read_bytes()
-    status, _, err = data(capsys, "gray", tmp_path, "-o", tmp_path, "--split", "val", "--force")
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    save(photos / "a.png", coffee)
+    save(photos / "a.webp", coffee)
+    (photos / "split.csv").write_text("key,split\na.png,train\na.webp,val\n")
+    out.mkdir()
+    (out / "a.png").hardlink_to(photos / "a.png")
+    original = (photos / "a.png").read_bytes()
+    status, _, err = data(capsys, "gray", photos, "-o", out, "--split", "val", "--force")
     assert status == 2
     assert "a.png: is a photo of the collection itself" in err
-    assert (tmp_path / "a.png").read_bytes() == original
+    assert (photos / "a.png").read_bytes() == original
 
 
-def test_gray_copies_may_lie_in_a_folder_among_the_photos(
-    photos: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("command", ["gray", "compare", "evaluate"])
+def test_no_picture_is_written_where_it_would_count_as_a_photo(
+    command: str, photos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert data(capsys, "gray", photos, "-o", photos / "gray")[0] == 0
-    assert len(files(photos)) == 6
+    before = files(photos)
+    monkeypatch.chdir(photos)  # `gray` and `compare` write there unless told otherwise
+    arguments = {
+        "gray": ["data", "gray", "."],
+        "compare": ["compare", "fusion", "."],
+        "evaluate": ["evaluate", "fusion", ".", "--sheet", "sheet.png"],
+    }
+    assert run_command_line(arguments[command]) == 2
+    assert "lies among the photos of ." in capsys.readouterr().err
+    assert files(photos) == before
 
 
 def test_two_photos_never_write_one_file(

@@ -62,6 +62,13 @@ class Engine:
         """
         return 1 if self.colorizer().model.on_gpu else self._at_once
 
+    @property
+    def model(self) -> str | None:
+        """The name of what it loaded; None: nothing, or not yet."""
+        if not self._future.done() or self._future.exception() is not None:
+            return None
+        return self._future.result().name
+
     def start(self, at_once: int = 1) -> None:
         """Begins loading, once; with that is decided how many photos share the cores."""
         with self._starting:

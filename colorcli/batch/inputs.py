@@ -11,7 +11,7 @@ from colorcli.batch.refusals import fold
 from colorcli.errors import UsageError
 from colorcli.looks import is_folder, why_unreadable
 from colorcli.photo import FORMATS
-from colorcli.walk import EARLIER_OUTPUTS, MARK, walk
+from colorcli.walk import EARLIER_OUTPUTS, MARK, NOT_READ, walk
 
 
 class Found(NamedTuple):
@@ -46,7 +46,7 @@ def find(paths: Sequence[Path], root: Path | None = None) -> Iterator[Found]:
             continue
         photos = 0
         for entry in walk(path, leave_out=root):
-            photos += 1
+            photos += entry.skip != NOT_READ
             if len(paths) > 1:  # one folder alone holds no photo twice
                 key = os.path.abspath(entry.path)  # noqa: PTH100
                 if key in seen:

@@ -6,6 +6,7 @@ from pathlib import Path, PurePath
 
 from colorcli.errors import UsageError
 from colorcli.photo import FORMATS, coloured_suffix, suffix_of
+from colorcli.walk import MARK
 
 
 def format_named(name: str) -> str:
@@ -49,7 +50,7 @@ def default_root(folder: Path) -> Path:
         raise UsageError(f"{folder}: where should the photos go?", tip="give a folder with -o")
     if folder.name in ("", ".."):
         folder = resolved
-    return folder.with_name(folder.name + ".color")
+    return folder.with_name(folder.name + MARK)
 
 
 def name_beside(source: Path, format: str | None) -> Path:  # noqa: A002
@@ -57,4 +58,4 @@ def name_beside(source: Path, format: str | None) -> Path:  # noqa: A002
     if not source.name:
         return source
     name = PurePath(name_for(source, format)[0])
-    return source.with_name(f"{name.stem}.color{name.suffix}")
+    return source.with_name(f"{name.stem}{MARK}{name.suffix}")

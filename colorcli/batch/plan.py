@@ -175,8 +175,16 @@ def _jobs(inputs: Sequence[str], output: str | None, chosen: str | None) -> Iter
         yield _job(found_alone(paths[0]), STREAM, chosen)
         return
     if output is None:
+        roots: dict[Path, Path] = {}
         for found in find(paths):
-            yield _job(found, _beside(found, chosen), chosen, root=_tree_root(found))
+            if found.tree is None or found.inside is None:
+                yield _job(found, name_beside(found.path, chosen), chosen)
+                continue
+            if found.tree not in roots:
+                roots[found.tree] = default_root(found.tree)
+            root = roots[found.tree]
+            target = root / found.inside / name_for(found.path, chosen)[0]
+            yield _job(found, target, chosen, root=root)
         return
     if len(paths) > 1 or folders or _names_folder(output):
         root = Path(output)
@@ -209,16 +217,6 @@ def _job(found: Found, target: Path, form: str | None, *, root: Path | None = No
         form = FORMATS.get(target.suffix.lower())
     aim = target if found.error is None and found.skip is None else None
     return Job(found.path, aim, form, root, skip=found.skip, error=found.error, tip=found.tip)
-
-
-def _tree_root(found: Found) -> Path | None:
-    return None if found.tree is None else default_root(found.tree)
-
-
-def _beside(found: Found, chosen: str | None) -> Path:
-    if found.tree is not None and found.inside is not None:
-        return default_root(found.tree) / found.inside / name_for(found.path, chosen)[0]
-    return name_beside(found.path, chosen)
 
 
 def _names_folder(output: str) -> bool:

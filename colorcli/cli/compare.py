@@ -10,7 +10,7 @@ import typer
 
 from colorcli.cli import measuring
 from colorcli.cli.measuring import ModelsAndPhotos
-from colorcli.cli.outputs import refuse_unwritable
+from colorcli.cli.outputs import refuse_among, refuse_unwritable
 from colorcli.cli.progress import say_failures
 from colorcli.errors import UsageError
 
@@ -67,6 +67,7 @@ def compare(
             "compare needs models and photos", tip="for example: colorize compare fusion photos/"
         )
     *models, last = models_and_photos
+    refuse_among(out, Path(last))
     everything, chosen = measuring.choose_photos(Path(last), split)
     read = {item.location.path for item in everything}
     refuse_unwritable([out / _SHEET, out / _PAGE], force=force, reads=read)

@@ -116,9 +116,11 @@ def gray(
     force: _Force = False,
 ) -> None:
     """Write a black-and-white copy of each photo, of equal lightness."""
+    from colorcli.cli.outputs import refuse_among
     from colorcli.collection import open_collection, select
     from colorcli.curation import gray_copies
 
+    refuse_among(out, photos)
     everything = open_collection(photos)
     items = select(everything, split, photos)
     _tell(len(items), gray_copies(items, out, others=everything, replace=force))

@@ -46,7 +46,7 @@ def evaluate(
     none. Needs the extra `evaluate` (scikit-image).
     """
     from colorcli.cli import measuring
-    from colorcli.cli.outputs import refuse_unwritable
+    from colorcli.cli.outputs import refuse_among, refuse_unwritable
     from colorcli.cli.progress import progress_bar, say_failures
     from colorcli.collection import open_collection, select, spread
     from colorcli.evaluation import evaluate as measure
@@ -56,6 +56,7 @@ def evaluate(
     scikit_image("metrics")
     everything = open_collection(photos)
     if sheet is not None:
+        refuse_among(sheet, photos)
         read = {item.location.path for item in everything}
         refuse_unwritable([sheet], force=force, reads=read, suffix=".png")
     items = spread(select(everything, split, photos), limit)

@@ -54,7 +54,7 @@ def refuse_among(out: Path, photos: Path) -> None:
     """Refuse to write pictures into the tree of the photos that are read: they would count as some.
 
     Args:
-        out: the folder to write to.
+        out: the folder or file to write to.
         photos: a folder tree, tar shards, or one photo. Beside shards nothing is read.
 
     Raises:

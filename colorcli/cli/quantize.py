@@ -17,6 +17,9 @@ def quantize(
     photos: Annotated[
         Path, typer.Option(help="Colour photos with a train and a val split: tree or tar shards.")
     ],
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace 8-bit graphs that the model has.")
+    ] = False,
 ) -> None:
     """Write a model's graphs a second time with 8-bit arithmetic, and measure what that costs.
 
@@ -33,9 +36,11 @@ def quantize(
         ) from None
     from colorcli.collection import open_collection, select
     from colorcli.precision import COLOUR_CHANGE, PSNR_LOSS
-    from colorcli.spec import find_model
+    from colorcli.spec import ModelSpec, find_model
 
     folder = find_model(model)
+    if "int8" in ModelSpec.read(folder).precisions and not force:
+        raise UsageError(f"{folder}: has 8-bit graphs already", tip="--force replaces them")
     everything = open_collection(photos)
     done = run(folder, select(everything, "train", photos), select(everything, "val", photos))
     cost = done.spec

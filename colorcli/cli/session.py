@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from difflib import get_close_matches
 from pathlib import Path
-from types import FrameType
 from typing import NamedTuple
 
 from colorcli.batch.engine import Engine
@@ -26,6 +23,7 @@ from colorcli.cli import COMMANDS, messages
 from colorcli.cli.talk import Talk
 from colorcli.errors import PhotoError, UsageError
 from colorcli.files import is_stream, try_folder, write_whole
+from colorcli.interruption import interruptible
 from colorcli.looks import NO_SUCH_FILE, is_folder, is_too_long
 
 # A photo is taken when two looks, this many seconds apart, find it unchanged.
@@ -79,7 +77,7 @@ class Session:
         self._check_streams(jobs)
         self._check_apart(jobs)
         talk = Talk(self._wishes, self._engine, len(jobs), self._report)
-        with self._heeding_signals():
+        with interruptible(self._stop):
             self._colour(jobs, talk)
         return self._end(talk)
 
@@ -99,11 +97,10 @@ class Session:
         )
         talk = Talk(wishes, self._engine, None, self._report)
         talk.watching(folder)
-        with self._heeding_signals():
+        with interruptible(self._stop):
             while self._signal is None:
                 if jobs := looks.look():
-                    self._check_apart(jobs)
-                    self._colour(jobs, talk)
+                    self._colour([self._kept_apart(job) for job in jobs], talk)
                 self._rest(_LOOK_EVERY)
         return self._end(talk)
 
@@ -137,6 +134,7 @@ class Session:
             raise UsageError("the photo would be written to the terminal", tip="-o FILE")
 
     def _check_apart(self, jobs: Sequence[Job]) -> None:
+        """Refuse photos that would be written over the report, or over the scene."""
         report, scene = self._wishes.report, self._wishes.scene
         targets = {job.source: job.target for job in jobs if job.target is not None}
         if report is not None and writes(targets, report):
@@ -144,6 +142,14 @@ class Session:
         written = {job.source: job.target for job in jobs if job.target and job.is_work}
         if scene is not None and writes(written, scene):
             raise UsageError(f"--scene-from {scene}: a photo would be written over it")
+
+    def _kept_apart(self, job: Job) -> Job:
+        """A job of a watch, which one photo must not end: failed where `_check_apart` refuses."""
+        try:
+            self._check_apart([job])
+        except UsageError as error:
+            return job._replace(target=None, error=str(error), tip=error.tip)
+        return job
 
     def _colour(self, jobs: Sequence[Job], talk: Talk) -> None:
         self._batch = Batch(jobs, self._settings, self._engine)
@@ -160,7 +166,7 @@ class Session:
         status = talk.status()
         if self._report is not None and self._wishes.report is not None:
             values = self._report.as_json(
-                seconds=talk.seconds, interrupted=interrupted, model=talk.model
+                seconds=talk.seconds, interrupted=interrupted, model=self._engine.model
             )
             text = json.dumps(values, indent=2) + "\n"
             try:
@@ -175,25 +181,7 @@ class Session:
         talk.last()
         return status if self._signal is None else 128 + self._signal
 
-    @contextmanager
-    def _heeding_signals(self) -> Iterator[None]:
-        """Within, Ctrl-C and a polite kill let the photo in writing be finished."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        known = (signal.SIGINT, signal.SIGTERM)
-        # One that is ignored stays ignored: `nohup`, or `&` in a script.
-        heeded = [number for number in known if signal.getsignal(number) != signal.SIG_IGN]
-        before = {number: signal.signal(number, self._heed) for number in heeded}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _heed(self, number: int, _: FrameType | None) -> None:
-        if self._signal is not None:
-            os._exit(128 + number)  # asked twice: now. Half a file still gets no name.
+    def _stop(self, number: int) -> None:
         self._signal = number
         if self._batch is not None:
             self._batch.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from colorcli.batch.outcome import Counts, Outcome, Report
 from colorcli.batch.plan import Job
 from colorcli.batch.refusals import STREAM
 from colorcli.cli import messages
+from colorcli.walk import NOT_READ
 
 
 class Manner(Protocol):
@@ -55,8 +57,8 @@ class Talk:
         self._planned = 0
         self._device_said = False
         self._last_tip: str | None = None
+        self._not_read: Counter[str] = Counter()
         self._bar: Any = None
-        self.model: str | None = None
 
     @property
     def seconds(self) -> float:
@@ -128,12 +130,14 @@ class Talk:
             messages.note(f"watching {folder}; Ctrl-C ends")
 
     def last(self) -> None:
-        """The last line: the sums."""
+        """The last lines: what was passed over, and the sums."""
+        self._say_not_read()
         if not self._manner.quiet:
             messages.say(self._counts.line(self.seconds))
 
     def last_planned(self) -> None:
-        """The last line of a dry run."""
+        """The last lines of a dry run."""
+        self._say_not_read()
         if not self._manner.quiet:
             counts = self._counts
             messages.say(
@@ -141,8 +145,15 @@ class Talk:
                 "nothing was written"
             )
 
+    def _say_not_read(self) -> None:
+        if self._not_read and not self._manner.quiet:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self._not_read.items()))
+            messages.warning(f"pictures of these kinds are not read: {kinds}; convert them first")
+
     def _take(self, outcome: Outcome) -> None:
         self._counts.add(outcome)
+        if outcome.reason == NOT_READ:
+            self._not_read[outcome.source.suffix.lower()] += 1
         if self._report is not None:
             self._report.outcomes.append(outcome)
         if self._manner.json:
@@ -162,11 +173,9 @@ class Talk:
         if self._device_said:
             return
         self._device_said = True
-        colorizer = self._engine.colorizer()
-        model = colorizer.model
-        self.model = colorizer.name
         if self._manner.quiet:
             return
+        model = self._engine.colorizer().model
         if model.fallback_reason is not None:
             messages.note(f"running on the CPU: {model.fallback_reason}")
         elif self._manner.verbose:

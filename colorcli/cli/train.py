@@ -218,6 +218,8 @@ def train(
         return
     if photos is None or out is None:
         raise UsageError("no photos or no --out given", tip="colorize train PHOTOS --out RUN")
+    if resume and init is not None:
+        messages.note(f"--init {init} is left aside: {out} goes on with its own weights")
     run = Run(out)
     if not resume:
         refuse_among(out, photos)
@@ -336,6 +338,11 @@ def _settled(
         network = get_network(chosen.get("network", base.network))
         whole = chosen.get("global_features", base.global_features)
         own = network.preset if whole else network.baseline or network.preset
+        if own is None:
+            raise UsageError(
+                f"--preset paper: the network {network.name!r} is of no paper",
+                tip="leave the preset out",
+            )
         values = asdict(own)
         if resume:
             values = {name: values[name] for name in _SAID_AGAIN}

@@ -60,6 +60,16 @@ FORMATS: Mapping[str, str] = MappingProxyType(
 )
 """File suffix, lower case and with its dot → family name."""
 
+FOREIGN = frozenset(
+    (
+        *(".heic", ".heif", ".jxl", ".jxr", ".gif", ".apng", ".j2k", ".jpx", ".jpf", ".btf"),
+        *(".psd", ".psb", ".xcf", ".tga", ".pcx", ".exr", ".hdr"),
+        *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".raf", ".orf", ".rw2"),
+        *(".pef", ".srw", ".3fr", ".iiq", ".x3f"),
+    )
+)
+"""Suffixes of pictures that are not read: in a folder of photos somebody may miss them."""
+
 # Netpbm's names for gray and for bits: readers that trust them refuse colour inside.
 _COLOURLESS = frozenset({".pgm", ".pbm"})
 

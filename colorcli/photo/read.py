@@ -183,7 +183,10 @@ def family_of(data: bytes) -> str | None:
     return None
 
 
-_KNOWN = "Read are JPEG, PNG, TIFF, WebP, AVIF, JPEG 2000, BMP and PNM"
+_KNOWN = (
+    "convert it first, to PNG or TIFF, say; "
+    "supported are JPEG, PNG, TIFF, WebP, AVIF, JPEG 2000, BMP and PNM"
+)
 
 
 def _bytes_of(source: Path | bytes, limits: Limits, label: str) -> bytes:

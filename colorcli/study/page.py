@@ -347,8 +347,13 @@ document.addEventListener("keydown", event => {
   act();
 });
 // Time spent elsewhere is not time to an answer.
+let hiddenAt = null;
 document.addEventListener("visibilitychange", () => {
-  if (shownAt !== null && !document.hidden) shownAt = performance.now();
+  if (document.hidden) hiddenAt = performance.now();
+  else if (hiddenAt !== null) {
+    if (shownAt !== null) shownAt += performance.now() - Math.max(hiddenAt, shownAt);
+    hiddenAt = null;
+  }
 });
 window.addEventListener("beforeunload", event => {
   if (!saved && answers.length) event.preventDefault();

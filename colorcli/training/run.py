@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from colorcli.errors import UsageError
-from colorcli.files import unwritable, write_whole
+from colorcli.files import whole_file, write_whole
 from colorcli.training.config import TrainConfig
 from colorcli.training.networks import Colorizing, NetworkOptions, get_network
 from colorcli.training.objectives import (
@@ -167,21 +167,14 @@ class Run:
         Raises:
             PhotoError: it cannot be written.
         """
-        partial = self.checkpoint_path.with_suffix(".partial")
-        refused: list[OSError] = []
-        try:
-            with partial.open("wb") as file:
-                torch.save(state, cast(IO[bytes], _Heard(file, refused)))
-                file.flush()
-                os.fsync(file.fileno())  # or a power cut may leave the name, and nothing in it
-            partial.replace(self.checkpoint_path)
-        except (OSError, RuntimeError) as error:
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
-            if isinstance(error, RuntimeError) and not refused:
-                raise
-            cause = error if isinstance(error, OSError) else refused[0]
-            raise unwritable(self.checkpoint_path, cause) from error
+        with whole_file(self.checkpoint_path, replace=True) as file:
+            heard = _Heard(file)
+            try:
+                torch.save(state, cast(IO[bytes], heard))
+            except RuntimeError:
+                if heard.refused is None:
+                    raise
+                raise heard.refused from None
 
     def load_checkpoint(self) -> dict[str, Any]:
         """Read the checkpoint, into the memory of the CPU.
@@ -286,19 +279,22 @@ def _broken(path: Path, what: str, why: object) -> UsageError:
 class _Heard:
     """A file that remembers why it refused: PyTorch says only that something went wrong."""
 
-    def __init__(self, file: IO[bytes], refused: list[OSError]) -> None:
+    def __init__(self, file: io.FileIO) -> None:
         self._file = file
-        self._refused = refused
+        self.refused: OSError | None = None
 
     def write(self, data: bytes) -> int:
+        rest = memoryview(data)
         try:
-            return self._file.write(data)
+            while rest:
+                rest = rest[self._file.write(rest) :]
         except OSError as error:
-            self._refused.append(error)
+            self.refused = error
             raise
+        return len(data)
 
     def flush(self) -> None:
-        self._file.flush()
+        """Nothing is kept back."""
 
 
 def _written(row: dict[str, float]) -> dict[str, str]:

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from colorcli.errors import ColorizeError, UsageError
+from colorcli.interruption import interruptible
 from colorcli.memory import keep_freed_memory
 from colorcli.training.augmentation import Views, centre_views, random_views
 from colorcli.training.config import TrainConfig
 from colorcli.training.degradation import degrade
 from colorcli.training.emulsion import exposed
-from colorcli.training.interruption import interruptible
 from colorcli.training.membership import Membership
 from colorcli.training.networks import Colorizing
 from colorcli.training.objectives import Rebalanced, bin_shares, get_objective, on_grid

@@ -9,6 +9,7 @@ import pytest
 
 from colorcli.batch.plan import Job, make_plan
 from colorcli.errors import UsageError
+from colorcli.walk import NOT_READ
 
 from .trees import pairs, touch
 
@@ -18,6 +19,19 @@ needs_links = pytest.mark.skipif(os.name == "nt", reason="symbolic links")
 def test_hidden_files_and_folders_are_left_out() -> None:
     touch("album/a.jpg", "album/.hidden.jpg", "album/._a.jpg", "album/.thumbs/a.jpg")
     assert pairs(make_plan(["album"])) == [("album/a.jpg", "album.color/a.jpg")]
+
+
+def test_pictures_that_are_not_read_are_left_out_and_said() -> None:
+    touch("a/x.jpg", "a/IMG_1.HEIC", "a/b/scan.cr2", "a/b/.hidden.heic", "a/notes.txt")
+    jobs = make_plan(["a"])
+    assert pairs(jobs) == [("a/x.jpg", "a.color/x.jpg")]
+    left_out = {job.source.as_posix(): job.skip for job in jobs if job.skip}
+    assert left_out == {"a/IMG_1.HEIC": NOT_READ, "a/b/scan.cr2": NOT_READ}
+
+
+def test_a_folder_of_pictures_that_are_not_read_holds_no_photos() -> None:
+    touch("a/IMG_1.heic")
+    assert [job.error for job in make_plan(["a"]) if job.error] == ["no photos in this folder"]
 
 
 def test_earlier_outputs_are_not_coloured_again() -> None:

@@ -44,6 +44,15 @@ def many(tmp_path: Path) -> Path:
     return folder
 
 
+class Killed(subprocess.Popen[bytes]):
+    """A process that a failed test does not wait for: a watch would never end."""
+
+    def __exit__(self, kind: Any, *rest: Any) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, *rest)
+
+
 @pytest.fixture
 def start(tmp_path: Path, model_folder: Path) -> Start:
     """Starts `colorize ARGUMENTS` in `tmp_path`, with the test model unless `model=None`."""
@@ -52,7 +61,7 @@ def start(tmp_path: Path, model_folder: Path) -> Start:
         *arguments: str | Path, model: Path | None = model_folder, env: Any = None, **options: Any
     ) -> subprocess.Popen[bytes]:
         chosen = [] if model is None else ["--model", str(model)]
-        return subprocess.Popen(
+        return Killed(
             [sys.executable, "-m", "colorcli", *map(str, arguments), *chosen],
             cwd=options.pop("cwd", tmp_path),
             env={**os.environ, "PYTHONPATH": str(PACKAGES), **(env or {})},

@@ -68,6 +68,18 @@ def test_the_report_says_what_to_try_again(run: Run, mixed: Path, tmp_path: Path
     assert (report["done"], report["retry"]) == (1, [])
 
 
+def test_the_report_names_the_model_of_a_photo_that_could_not_be_written(
+    run: Run, photos: Path, tmp_path: Path
+) -> None:
+    """It was coloured all the same."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "camera.jpg").mkdir()  # no file can take its place
+    result = run(photos / "camera.jpg", "-o", "out/", "--force", "--report", "report.json")
+    assert result.returncode == 1
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["failed"], report["model"]) == (1, "fusion")
+
+
 def test_a_report_never_takes_the_place_of_a_photo(run: Run, photos: Path, tmp_path: Path) -> None:
     arguments = ("-o", "r.json", "--format", "png", "--report", "r.json")
     result = run(photos / "camera.jpg", *arguments)

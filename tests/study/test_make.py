@@ -176,6 +176,31 @@ def test_the_order_is_each_participants_own_and_no_photo_follows_itself() -> Non
     assert len({tuple(order) for order in cases[0]}) > 290
 
 
+def test_time_elsewhere_is_not_time_to_an_answer() -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("needs node")
+    page = study_page([], study="x", question="?")
+    handler = re.search(r"let hiddenAt.*?\n\}\);\n", page, re.DOTALL)
+    assert handler is not None
+    script = """
+    let now = 1000, shownAt = now, look;
+    const performance = { now: () => now };
+    const document = { hidden: false, addEventListener: (_, act) => { look = act; } };
+    const go = (hidden, seconds) => { document.hidden = hidden; look(); now += 1000 * seconds; };
+    %s
+    now += 20000;  // looked at
+    go(true, 60); go(false, 3); go(true, 5); go(false, 1);
+    const seen = now - shownAt;
+    shownAt = null; go(true, 5); go(false, 1);
+    console.log(JSON.stringify([seen, shownAt]));
+    """
+    run = subprocess.run(
+        [node, "-"], input=script % handler[0], capture_output=True, text=True, check=True
+    )
+    assert json.loads(run.stdout) == [24000, None]
+
+
 def test_a_study_is_not_replaced_unasked(
     folder: Path, model_folder: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,6 +38,12 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    # Or what a test draws depends on the tests before it in its worker.
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def operators_read_once() -> Iterator[None]:
     """Each graph that PyTorch exports reads all its operators anew: a third of an export's time."""

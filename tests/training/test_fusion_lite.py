@@ -96,7 +96,11 @@ def test_pretrained_weights_see_a_gray_photo_as_the_three_alike_colours_it_is(
     L = torch.rand(1, 1, 64, 64) * 100
     with torch.no_grad():
         expected = theirs.global_.head(theirs.trunk(L)[-1])
-        torch.testing.assert_close(ours.global_.head(ours.trunk(L)[-1]), expected)
+        found = ours.global_.head(ours.trunk(L)[-1])
+    # An untrained trunk says next to nothing: what is near is told by what it does say.
+    largest = float(expected.abs().max())
+    assert largest > 0
+    torch.testing.assert_close(found, expected, atol=1e-4 * largest, rtol=0)
 
 
 def test_other_weights_are_refused(tmp_path: Path) -> None:

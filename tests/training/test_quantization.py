@@ -99,11 +99,17 @@ def test_no_cpu_can_clip_its_sums(quantized: Path) -> None:
                 assert 2 * 255 * abs(weights).max() < 2**15
 
 
-def test_it_can_be_made_again(quantized: Path) -> None:
-    photos = str(quantized.parent / "photos")
-    assert main(["quantize", str(quantized), "--photos", photos]) == 0
+def test_it_is_made_again_only_if_asked(
+    quantized: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["quantize", str(quantized), "--photos", str(quantized.parent / "photos")]
+    before = {path: path.read_bytes() for path in quantized.iterdir()}
+    assert main(command) == 2
+    assert "--force" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in quantized.iterdir()} == before
+    assert main([*command, "--force"]) == 0
 
 
 def test_photos_of_both_splits_are_needed(quantized: Path) -> None:
     photos = str(quantized.parent / "photos" / "train" / "0.png")
-    assert main(["quantize", str(quantized), "--photos", photos]) == 2
+    assert main(["quantize", str(quantized), "--photos", photos, "--force"]) == 2

@@ -96,6 +96,11 @@ def test_a_preset_said_again_changes_nothing_of_the_run(flat: Path, tmp_path: Pa
     assert Run(tmp_path / "run").read_log()[-1]["epoch"] == 1
 
 
+def test_what_no_paper_trained_has_no_preset(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--network", "fusion-lite", "--preset", "paper", "--describe"]) == 2
+    assert "'fusion-lite' is of no paper" in capsys.readouterr().err
+
+
 def test_more_of_what_is_used_up_by_the_other_measure_keeps_what_was_logged(
     flat: Path, begun: Begun
 ) -> None:
@@ -133,13 +138,14 @@ def test_what_a_run_learns_from_cannot_change_on_the_way(
 
 
 def test_the_options_of_a_run_may_be_repeated_and_its_budget_changed(
-    flat: Path, begun: Begun
+    flat: Path, begun: Begun, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`make model` gives all of them each time."""
+    """A script gives all of them each time."""
     run = begun("--validation", "0.5", "--degrade", "0.5", "--epochs", "1")
     repeated = (*TINY, *HERE, "--validation", "0.5", "--degrade", "0.5", "--init", "elsewhere")
     budget = ("--epochs", "2", "--hours", "1")
     assert main(["train", str(flat), "--out", str(run), *repeated, *budget, "--resume"]) == 0
+    assert "--init elsewhere is left aside" in capsys.readouterr().err
     assert Run(run).read_log()[-1]["epoch"] >= 2
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from colorcli.errors import ColorizeError, PhotoError, UsageError
+from colorcli.files import is_temporary
 from colorcli.training.config import TrainConfig
 from colorcli.training.optimization import OPTIMIZERS, build_optimizer, schedule
 from colorcli.training.run import Run, load_trained
@@ -172,7 +173,7 @@ def test_a_full_disk_is_one_line_and_keeps_the_last_checkpoint(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert run.run.checkpoint_path.read_bytes() == before
-    assert not list(tmp_path.glob("*.partial"))
+    assert not [path for path in tmp_path.iterdir() if is_temporary(path.name)]
 
 
 def test_what_was_logged_after_the_checkpoint_is_dropped(tmp_path: Path) -> None:

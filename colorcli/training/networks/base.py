@@ -72,7 +72,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Preset:
-    """How the paper trained a network; `colorize train --preset paper`.
+    """How its paper trained a network; `colorize train --preset paper`.
 
     Attributes are those of `TrainConfig`. What no paper speaks of is off: no warm-up, no decay of
     the rate, no clipping, no average of the weights.
@@ -152,7 +152,7 @@ class Network:
         heads: the heads it can have.
         training_size: side of the square crops it is trained on.
         default_size: long side of a photo that it is shown at unless told otherwise.
-        preset: how its paper trained it.
+        preset: how its paper trained it; None: it is of no paper.
         scenes: whether it can be trained to tell scenes apart as well.
         extractor: whether it has a frozen extractor, with weights of its own.
         trunk: whether it has a trunk that starts from pretrained weights and learns further.
@@ -167,7 +167,7 @@ class Network:
     heads: tuple[Head, ...] = ("ab",)
     training_size: int = 224
     default_size: int = 320
-    preset: Preset = field(default_factory=Preset)
+    preset: Preset | None = field(default_factory=Preset)
     scenes: bool = False
     extractor: bool = False
     trunk: bool = False

@@ -19,7 +19,6 @@ from colorcli.training.networks.base import (
     Network,
     NetworkOptions,
     Part,
-    Preset,
     SigmoidAb,
 )
 from colorcli.training.networks.efficientnet import HEAD, Trunk, convolution, load_pretrained
@@ -144,15 +143,6 @@ NETWORK = Network(
     heads=("ab", "bins"),
     training_size=224,
     default_size=256,
-    preset=Preset(
-        objective="mse",
-        optimizer="adamw",
-        learning_rate=1e-3,
-        batch=48,
-        warmup=0.03,
-        schedule="cosine",
-        clip=1.0,
-        ema=0.999,
-    ),
+    preset=None,
     trunk=True,
 )

@@ -1,0 +1,39 @@
+"""Ctrl-C and a polite kill as a wish to end soon, and not in the middle of something."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def interruptible(stop: Callable[[int], None]) -> Iterator[None]:
+    """Within, the first SIGINT or SIGTERM calls `stop` with its number; a second ends the process.
+
+    One that was ignored stays ignored: `nohup`, or `&` in a script. Only the main thread hears
+    signals; in any other this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard = False
+
+    def hear(number: int, _frame: FrameType | None) -> None:
+        nonlocal heard
+        if heard:
+            os._exit(128 + number)  # asked twice: now. Half a file still gets no name.
+        heard = True
+        stop(number)
+
+    known = (signal.SIGINT, signal.SIGTERM)
+    heeded = [number for number in known if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, hear) for number in heeded}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
