@@ -80,13 +80,18 @@ def _guard_streams() -> None:
 
 
 def _heed_termination() -> None:
-    """A polite kill ends like an error: scratch folders are cleared, threads are waited for."""
+    """A polite kill ends like an error: scratch folders are cleared, threads are waited for.
+
+    So does a terminal that is closed.
+    """
+    from colorcli.interruption import ENDINGS
 
     def end(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, end)
+    for number in ENDINGS:
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, end)
 
 
 def _flush() -> None:

@@ -86,7 +86,7 @@ class Item:
         except OSError as error:
             raise PhotoError(f"{where.path}: cannot read {self.key}: {error.strerror}") from error
         if where.size is not None and len(data) != where.size:
-            raise PhotoError(f"{where.path}: ends inside {self.key}", tip="Copy the shard again.")
+            raise PhotoError(f"{where.path}: ends inside {self.key}", tip="copy the shard again")
         return data
 
 
@@ -131,7 +131,7 @@ def open_collection(
     if not items:
         raise PhotoError(
             f"{path}: no photos found",
-            tip="Give a folder of photos, or a folder with .tar shards and their index.csv.",
+            tip="give a folder of photos, or a folder with .tar shards and their index.csv",
         )
     return select(items, split, path)
 
@@ -233,7 +233,7 @@ def _members(shard: Path) -> Iterator[tuple[str, Location]]:
             members = tar.getmembers()
     except (OSError, tarfile.TarError) as error:
         raise PhotoError(
-            f"{shard}: not a readable plain tar: {error}", tip="Compressed tars are not read."
+            f"{shard}: not a readable plain tar: {error}", tip="compressed tars are not read"
         ) from error
     for member in members:
         name = PurePosixPath(member.name)

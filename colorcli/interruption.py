@@ -1,4 +1,4 @@
-"""Ctrl-C and a polite kill as a wish to end soon, and not in the middle of something."""
+"""Ctrl-C, a polite kill or a closed terminal as a wish to end soon, not in the middle of things."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+ENDINGS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""The signals that ask a program to end; Windows has no closed terminals."""
+
 
 @contextmanager
 def interruptible(stop: Callable[[int], None]) -> Iterator[None]:
-    """Within, the first SIGINT or SIGTERM calls `stop` with its number; a second ends the process.
+    """Within, the first of `ENDINGS` calls `stop` with its number; a second ends the process.
 
     One that was ignored stays ignored: `nohup`, or `&` in a script. Only the main thread hears
     signals; in any other this does nothing.
@@ -29,8 +34,7 @@ def interruptible(stop: Callable[[int], None]) -> Iterator[None]:
         heard = True
         stop(number)
 
-    known = (signal.SIGINT, signal.SIGTERM)
-    heeded = [number for number in known if signal.getsignal(number) != signal.SIG_IGN]
+    heeded = [number for number in ENDINGS if signal.getsignal(number) != signal.SIG_IGN]
     before = {number: signal.signal(number, hear) for number in heeded}
     try:
         yield

@@ -285,11 +285,18 @@ def _settle_existing(jobs: list[Job], *, force: bool, skip_existing: bool) -> It
     for job in jobs:
         if job.source not in done or not job.is_work or job.target is None:
             yield job
-        elif (fault := why_unreadable(job.target)) is not None:
+        elif (fault := _why_no_output(job.target)) is not None:
             yield job._replace(
                 target=None,
-                error=f"its output {job.target} is there, and is no photo: {fault[0]}",
+                error=f"its output {job.target} is there, and is no photo: {fault}",
                 tip="rename or remove what bears the name",
             )
         else:
             yield job._replace(skip=OUTPUT_EXISTS)
+
+
+def _why_no_output(target: Path) -> str | None:
+    """Why what bears the name of an output cannot be one that was finished; None: it may be."""
+    if (fault := why_unreadable(target)) is not None:
+        return fault[0]
+    return None if target.stat().st_size else "the file is empty"

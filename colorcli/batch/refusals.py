@@ -23,10 +23,13 @@ def refuse_collisions(writers: Mapping[Path, Path], *, format_given: bool = Fals
         format_given: `--format` was, and may be what makes their names one.
 
     Raises:
-        UsageError: names both sources.
+        UsageError: names the first two, and how many more there are.
     """
-    for clash in collisions(writers, format_given=format_given).values():
-        raise clash
+    clashes = list(collisions(writers, format_given=format_given).values())
+    if not clashes:
+        return
+    more = len({id(clash) for clash in clashes}) - 1
+    raise UsageError(f"{clashes[0]}{f', and {more} more' if more else ''}", tip=clashes[0].tip)
 
 
 def collisions(

@@ -31,7 +31,7 @@ class Settings(NamedTuple):
         size: of the network's input: pixels of its long side, `full` (the photo's own) or `auto`.
         tile: side of a tile in pixels; None: by the memory available.
         vividness: above 1 more vivid, below 1 paler; as in `Model.ab`.
-        quality: of lossy formats, 1 to 100.
+        quality: of lossy formats, 1 to 100; None: as `encode_photo` chooses.
         mark: whether metadata says that the colours are predicted.
         replace: whether existing outputs are replaced.
         skip_existing: whether a photo whose output exists is left out, rather than failed; also
@@ -42,7 +42,7 @@ class Settings(NamedTuple):
     size: int | Literal["full", "auto"] = "auto"
     tile: int | None = None
     vividness: float = 1.0
-    quality: int = 95
+    quality: int | None = None
     mark: bool = True
     replace: bool = False
     skip_existing: bool = False

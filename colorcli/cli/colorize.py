@@ -46,8 +46,15 @@ def colorize(
         ),
     ] = None,
     quality: Annotated[
-        int, typer.Option(min=1, max=100, help="Quality of lossy formats.", rich_help_panel=_OUTPUT)
-    ] = 95,
+        int | None,
+        typer.Option(
+            min=1,
+            max=100,
+            help="Quality of lossy formats; 100 loses nothing but in JPEG.",
+            show_default="95; 100 for WebP and JPEG 2000 that were stored without loss",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace existing outputs.", rich_help_panel=_OUTPUT)
     ] = False,

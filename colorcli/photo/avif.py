@@ -79,7 +79,7 @@ def inspect(data: bytes) -> Header:
             metadata.xmp = content
     if monochrome and transparent:
         raise MalformedError(
-            "it has transparency beside gray alone, which is not read", tip="Save it as PNG"
+            "it has transparency beside gray alone, which is not read", tip="save it as PNG"
         )
     if transfer is not None and metadata.icc is None:
         header.gamma = cicp.gamma(transfer)

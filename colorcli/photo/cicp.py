@@ -19,6 +19,6 @@ def gamma(transfer: int) -> float | None:
     if transfer in _HDR:
         raise MalformedError(
             f"its tones are stored for HDR screens ({_HDR[transfer]}), which is not read",
-            tip="Export it for standard screens (SDR, sRGB)",
+            tip="export it for standard screens (SDR, sRGB)",
         )
     return _GAMMAS.get(transfer)

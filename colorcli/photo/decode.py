@@ -10,7 +10,7 @@ import numpy as np
 from colorcli import lab, srgb
 from colorcli.memory import is_out_of_memory
 from colorcli.photo import icc, managed
-from colorcli.photo.header import Header, MalformedError
+from colorcli.photo.header import MEND, Header, MalformedError
 from colorcli.photo.image import STRIP, Array, reduced
 from colorcli.photo.overhear import overhear
 from colorcli.photo.response import Response, power
@@ -23,6 +23,7 @@ _BROKEN = re.compile(
 # ... and where they may have: padding of odd cameras, or a picture that ends too early.
 _DOUBTFUL = "extraneous bytes"
 _DAMAGED = "the ICC profile is damaged: dropped, and taken as sRGB"
+_CUT = "the file is cut off"
 _UNFIT = "the ICC profile does not fit the pixels: taken as sRGB"
 
 # OpenCV reports on standard error what is raised here in one line.
@@ -152,9 +153,9 @@ def _by_opencv(data: bytes, header: Header) -> Array:
             raise MemoryError from None
         pixels, said = None, ""
     if pixels is None:
-        raise MalformedError("its pixels cannot be decoded")
+        raise MalformedError(_CUT if header.cut else "its pixels cannot be decoded", tip=MEND)
     if _BROKEN.search(said):
-        raise MalformedError("its pixels are damaged")
+        raise MalformedError(_CUT if header.cut else "its pixels are damaged", tip=MEND)
     if _DOUBTFUL in said:
         header.warnings.append("bytes without a meaning beside its pixels: it may be damaged")
     return pixels

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from colorcli.errors import PhotoError
+from colorcli.files import scratch_folder
 from colorcli.memory import is_out_of_memory
 from colorcli.photo import bmp, exif, icc, jp2, jpeg, png, pnm, tiff, webp, xmp
 from colorcli.photo.formats import FAMILIES, FORMATS, Family, suffix_of
@@ -27,6 +28,13 @@ _EMBED: dict[str, Callable[[bytes, Metadata], tuple[bytes, list[str]]]] = {
 }
 
 
+QUALITY = 95
+"""Of lossy formats, unless told otherwise."""
+
+
+_JPEG2000_LEAST = 32
+
+
 def _unheard(line: str) -> None:
     """Where nobody listens to warnings."""
 
@@ -36,7 +44,7 @@ def encode_photo(
     ab: AbRows,
     *,
     format: str,  # noqa: A002
-    quality: int = 95,
+    quality: int | None = None,
     mark: bool = True,
     model: str = "",
     warn: Callable[[str], None] = _unheard,
@@ -51,6 +59,7 @@ def encode_photo(
         ab: gives the colours.
         format: a key of `FAMILIES`.
         quality: 1 to 100, of JPEG, WebP, AVIF and JPEG 2000; 100 is lossless in the last three.
+            None: 95, or 100 for a photo that its source kept without loss in the same family.
         mark: record in the metadata that the colours are predicted.
         model: what predicted them, for the mark.
         warn: told what is lost, a line each.
@@ -63,6 +72,8 @@ def encode_photo(
     """
     suffix = suffix_of(format)
     family = FAMILIES[format]
+    if quality is None:
+        quality = 100 if photo.lossless and photo.format == format else QUALITY
     photo, maximum = _fitting(photo, family, warn)
     height, width = photo.shape
     by = f"colorize {model}".strip()
@@ -104,7 +115,9 @@ def encode_photo(
         if is_out_of_memory(error):
             raise PhotoError(_too_large(height, width)) from None
         said = str(error) if isinstance(error, MalformedError) else _refusal(format, height, width)
-        raise PhotoError(f"the photo cannot be written as {format}: {said}") from None
+        raise PhotoError(
+            f"the photo cannot be written as {format}: {said}", tip="--format png or tiff"
+        ) from None
     except MemoryError:
         raise PhotoError(_too_large(height, width)) from None
     for line in lost:
@@ -185,12 +198,38 @@ def _parameters(format: str, quality: int) -> list[int]:  # noqa: A002
 
 
 def _encoded(suffix: str, pixels: Array, parameters: list[int]) -> bytes:
+    if suffix == ".jp2":
+        return _encoded_in_file(pixels, parameters)
     # What OpenCV prints of an encoder that refuses is said by the error.
     (done, encoded), _ = overhear(lambda: cv2.imencode(suffix, pixels, parameters))
     if not done or not len(encoded):
-        height, width = pixels.shape[:2]
-        raise MalformedError(_refusal(FORMATS[suffix], height, width))
+        raise MalformedError(_refusal(FORMATS[suffix], *pixels.shape[:2]))
     return encoded.tobytes()
+
+
+def _encoded_in_file(pixels: Array, parameters: list[int]) -> bytes:
+    """A JPEG 2000. OpenCV's encoder writes to files alone, by itself to one that all may read.
+
+    Raises:
+        MalformedError: it refuses.
+        PhotoError: there is no room for scratch files.
+    """
+    height, width = pixels.shape[:2]
+    if min(height, width) < _JPEG2000_LEAST:
+        raise MalformedError(_refusal("jpeg2000", height, width))
+    with scratch_folder() as folder:
+        path = folder / "photo.jp2"
+        try:
+            done, _ = overhear(lambda: cv2.imwrite(str(path), pixels, parameters))
+        except cv2.error as error:
+            if is_out_of_memory(error):
+                raise
+            done = False
+        data = path.read_bytes() if done else b""
+        if not data.endswith(jp2.END):
+            path.write_bytes(bytes(pixels.nbytes))  # or a full disk would be nobody's fault
+            raise MalformedError(_refusal("jpeg2000", height, width))
+    return data
 
 
 def _avif(pixels: Array, quality: int, metadata: Metadata) -> bytes:
@@ -228,6 +267,7 @@ def _refusal(format: str, height: int, width: int) -> str:  # noqa: A002
     largest = {"jpeg": 65500, "webp": 16383, "avif": 65535}.get(format)
     if largest is not None and max(height, width) > largest:
         return f"{width} × {height} pixels are over its limit of {largest} on a side"
-    if format == "jpeg2000" and min(height, width) < 32:
-        return f"{width} × {height} pixels are below the encoder's limit of 32 on a side"
+    if format == "jpeg2000" and min(height, width) < _JPEG2000_LEAST:
+        least = f"the encoder's limit of {_JPEG2000_LEAST} on a side"
+        return f"{width} × {height} pixels are below {least}"
     return "the encoder gives up"

@@ -63,9 +63,10 @@ FORMATS: Mapping[str, str] = MappingProxyType(
 FOREIGN = frozenset(
     (
         *(".heic", ".heif", ".jxl", ".jxr", ".gif", ".apng", ".j2k", ".jpx", ".jpf", ".btf"),
+        *(".hif", ".avifs", ".mpo", ".jpc", ".j2c", ".jls", ".wdp", ".pfm", ".sgi"),
         *(".psd", ".psb", ".xcf", ".tga", ".pcx", ".exr", ".hdr"),
         *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".raf", ".orf", ".rw2"),
-        *(".pef", ".srw", ".3fr", ".iiq", ".x3f"),
+        *(".pef", ".srw", ".3fr", ".iiq", ".x3f", ".rwl", ".dcr", ".kdc", ".mrw", ".erf", ".mef"),
     )
 )
 """Suffixes of pictures that are not read: in a folder of photos somebody may miss them."""
@@ -102,5 +103,5 @@ def suffix_of(format: str) -> str:  # noqa: A002
         return FAMILIES[format].suffixes[0]
     except KeyError:
         raise PhotoError(
-            f"no photo format is called '{format}'", tip=f"Known: {' '.join(FAMILIES)}"
+            f"no photo format is called '{format}'", tip=f"known: {' '.join(FAMILIES)}"
         ) from None

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from colorcli.photo.image import Metadata
 
+MEND = "take it from a backup, or save what an image editor shows of it"
+"""What may help with a damaged file."""
+
 
 class MalformedError(ValueError):
     """A file breaks the rules of its family, or is of a kind that is not read.
@@ -47,6 +50,8 @@ class Header:
         opaque: whether the last of two or four channels means nothing.
         raw: where uncompressed RGB (, alpha) or gray samples begin, and how many a pixel has: such
             files need no decoder.
+        cut: whether the last bytes are missing: of the picture's own the decoder tells.
+        lossless: whether it was stored so that nothing need be lost, in a family that may lose.
         lacking: whether the stored bytes cannot ever unpack to that many pixels.
         decodable: what to hand to the decoder, if not the file as it is.
         warnings: what is lost or guessed, a line each.
@@ -71,6 +76,8 @@ class Header:
     gray: bool = False
     opaque: bool = False
     raw: tuple[int, int] | None = None
+    cut: bool = False
+    lossless: bool = False
     lacking: bool = False
     decodable: bytes | None = None
     warnings: list[str] = field(default_factory=list)

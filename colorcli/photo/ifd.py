@@ -131,7 +131,10 @@ def read(data: bytes, how: Structure, offset: int) -> tuple[Directory, int]:
                 left -= size
                 if left < 0:
                     raise MalformedError("a directory has fields of more bytes than the file")
-                fields[tag] = Entry(kind, values, data[where : where + size], how.order, where)
+                # Of two of a kind the first counts, as for libtiff.
+                fields.setdefault(
+                    tag, Entry(kind, values, data[where : where + size], how.order, where)
+                )
         end = start + count * entry
         following = data[end : end + inline]
         after = struct.unpack(how.order + number, following)[0] if len(following) == inline else 0

@@ -87,6 +87,7 @@ class Photo:
         format: the family of the source, a key of `FAMILIES`.
         metadata: EXIF, XMP, ICC and DPI.
         warnings: what was lost or guessed in reading, a line each.
+        lossless: whether the source was stored so that nothing need be lost, in a family that may.
     """
 
     gray: Array
@@ -95,6 +96,7 @@ class Photo:
     format: str = "png"
     metadata: Metadata = field(default_factory=Metadata)
     warnings: tuple[str, ...] = ()
+    lossless: bool = False
 
     @classmethod
     def from_array(cls, image: Array) -> Photo:

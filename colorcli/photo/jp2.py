@@ -11,12 +11,15 @@ from colorcli.photo.image import Metadata
 
 SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
 CODE_STREAM = b"\xff\x4f\xff\x51"
+END = b"\xff\xd9"
+"""What a code stream ends in, and with it a file that was written to its end."""
+_COD, _SOT = 0xFF52, 0xFF90
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _EXIF = b"JpgTiffExif->JP2"
 _IPTC = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
 # Colour spaces by number (annex M of part 2) that OpenCV takes for another, or not at all.
 _UNREAD = {12: "ink", 14: "CIELAB", 18: "sYCC", 24: "e-sYCC"}
-_TIP = "Save it as gray or sRGB, or in another format"
+_TIP = "save it as gray or sRGB, or in another format"
 
 
 def inspect(data: bytes) -> Header:
@@ -93,7 +96,7 @@ def _code_stream(data: bytes, start: int, stop: int) -> Header:
     """Size and depth from the SIZ segment, and whether the decoder takes its channels."""
     if data[start : start + 4] != CODE_STREAM:
         raise MalformedError("it has no code stream")
-    if data[stop - 2 : stop] != b"\xff\xd9":
+    if data[stop - 2 : stop] != END:
         raise MalformedError("the file is cut off")
     right, bottom, left, top = struct.unpack_from(">IIII", data, start + 8)
     channels, depth = struct.unpack_from(">HB", data, start + 40)
@@ -105,9 +108,22 @@ def _code_stream(data: bytes, start: int, stop: int) -> Header:
         said = "transparency beside gray" if channels == 2 else f"{channels} channels"
         raise MalformedError(f"it has {said}, which is not read", tip=_TIP)
     header = Header(right - left, bottom - top, depth=(depth & 0x7F) + 1)
+    header.lossless = _is_reversible(data, start + 2, stop)
     if header.depth not in (8, 16) and header.depth is not None:
         header.maximum = (1 << header.depth) - 1
     return header
+
+
+def _is_reversible(data: bytes, at: int, stop: int) -> bool:
+    """Whether the COD segment names the wavelet that loses nothing by itself (5-3)."""
+    while at + 14 <= stop:
+        marker, length = struct.unpack_from(">HH", data, at)
+        if marker == _COD:
+            return data[at + 13] == 1
+        if marker == _SOT:
+            break
+        at += 2 + length
+    return False
 
 
 def _renewed_header(data: bytes, start: int, stop: int, metadata: Metadata) -> bytes:

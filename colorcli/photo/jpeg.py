@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import struct
+import sys
 
 from colorcli.photo import exif, iptc
-from colorcli.photo.header import Header, MalformedError
+from colorcli.photo.header import MEND, Header, MalformedError
 from colorcli.photo.image import Metadata
 
 _EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
 XMP_ROOM = 65533 - len(_XMP)
 """Bytes of the largest packet."""
 _MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
+_SEQUENTIAL = (0xC0, 0xC1)
 _SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 # In picture data a marker is FF and anything but a stuffed zero, a restart or a fill byte.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -28,20 +30,27 @@ def inspect(data: bytes) -> Header:
     """Read the segments of a JPEG, to its very end.
 
     Raises:
-        MalformedError: it has no size, or is cut off.
+        MalformedError: it has no size, or is cut off. Where its very end alone is missing, and the
+            decoder can tell, that is a warning.
     """
     header: Header | None = None
     metadata = Metadata()
     icc: dict[int, bytes] = {}
     keep = [b"\xff\xd8"]
-    more_xmp = several = False
+    more_xmp = several = cut = False
+    sequential = whole_scan = False
     comments: list[tuple[bytes, bytes]] = []
     resources: list[bytes] = []
     at = 2
     while True:
         found = _MARKER.search(data, at)
         if found is None:
-            raise MalformedError("the file is cut off")
+            if not whole_scan or sys.platform != "linux":
+                raise MalformedError("the file is cut off", tip=MEND)
+            # Recovered from a card, say. The decoder tells whether all the rest is there.
+            keep.append(b"\xff\xd9")
+            at, cut = len(data), True
+            break
         at, marker = found.start(), data[found.start() + 1]
         if marker == 0xD9:
             keep.append(b"\xff\xd9")
@@ -51,18 +60,19 @@ def inspect(data: bytes) -> Header:
             at += 2
             continue
         if at + 4 > len(data):
-            raise MalformedError("the file is cut off")
+            raise MalformedError("the file is cut off", tip=MEND)
         end = at + 2 + struct.unpack_from(">H", data, at + 2)[0]
         body = data[at + 4 : end]
         if end > len(data):
-            raise MalformedError("the file is cut off")
+            raise MalformedError("the file is cut off", tip=MEND)
         if marker in _SIZES and len(body) >= 6:
             depth, height, width, channels = struct.unpack_from(">BHHB", body)
             if depth != 8:
                 raise MalformedError(
-                    f"its samples have {depth} bits, which are not read", tip="Save it with 8 bits"
+                    f"its samples have {depth} bits, which are not read", tip="save it with 8 bits"
                 )
             if header is None:
+                sequential = marker in _SEQUENTIAL
                 header = Header(width, height, metadata, cmyk=channels == 4)
         elif marker == 0xE0 and body[:5] == b"JFIF\0" and len(body) >= 12:
             metadata.dpi = _density(body)
@@ -85,6 +95,8 @@ def inspect(data: bytes) -> Header:
         if not (0xE0 <= marker <= 0xEF or marker == 0xFE) or body[:5] in (b"JFIF\0", b"Adobe"):
             stop = end
             if marker == 0xDA:
+                # All that follows is in it, then.
+                whole_scan = sequential and header is not None and body[:1] == bytes((channels,))
                 following = _MARKER.search(data, end)
                 stop = len(data) if following is None else following.start()
             keep.append(data[at:stop])
@@ -92,10 +104,15 @@ def inspect(data: bytes) -> Header:
         at = end
     if header is None:
         raise MalformedError("it has no size")
+    header.cut = cut
+    if cut:
+        header.warnings.append("its last bytes are missing, but none of the picture's")
     if more_xmp:
         header.warnings.append("XMP beyond its first 64 KB is not read: dropped")
     if several:
         header.warnings.append("several pictures: only the first is read")
+    elif data[at : at + 3] == b"\xff\xd8\xff":
+        header.warnings.append("another JPEG behind the picture: only the first is read")
     elif b"ftyp" in data[at : at + _VIDEO_AT] or data.find(_VIDEO, at) >= 0:
         header.warnings.append("a video behind the picture (a motion photo): dropped")
     captions = (iptc.of_resources(part) for part in resources)

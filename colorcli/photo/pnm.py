@@ -108,6 +108,6 @@ def _pam(data: bytes) -> dict[bytes, int]:
             raise MalformedError(
                 f"its pixels are {fields.get(b'DEPTH', 0)} channels of "
                 f"{kind[:40].decode('ascii', 'replace')!r}, which is not read",
-                tip="Save it as RGB, or as GRAYSCALE",
+                tip="save it as RGB, or as GRAYSCALE",
             )
     return fields

@@ -98,6 +98,7 @@ def read_photo(
         opened.family,
         opened.header.metadata,
         tuple(opened.header.warnings),
+        opened.header.lossless,
     )
 
 
@@ -208,7 +209,7 @@ def _bytes_of(source: Path | bytes, limits: Limits, label: str) -> bytes:
     if size > limits.bytes:
         raise PhotoError(
             f"{label}: {size:,} bytes are over the limit of {limits.bytes:,}",
-            tip="Raise it with --max-bytes if you trust the file",
+            tip="raise it with --max-bytes if you trust the file",
         )
     if not data:
         raise PhotoError(f"{label}: the file is empty")
@@ -256,12 +257,12 @@ def _check_pixels(header: Header, limits: Limits, prefix: str) -> None:
     if pixels > limits.pixels:
         raise PhotoError(
             f"{said} are over the limit of {limits.pixels:,}",
-            tip="Raise it with --max-pixels if you trust the file",
+            tip="raise it with --max-pixels if you trust the file",
         )
     if pixels > _OPENCV_PIXELS:
         raise PhotoError(
             f"{said} are over OpenCV's own limit of {_OPENCV_PIXELS:,}",
-            tip="Set OPENCV_IO_MAX_IMAGE_PIXELS in the environment as well",
+            tip="set OPENCV_IO_MAX_IMAGE_PIXELS in the environment as well",
         )
     if not pixels:
         raise MalformedError("it has no pixels")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from dataclasses import replace
 
 from colorcli.photo import exif, ifd, iptc
@@ -31,6 +32,9 @@ _UNREAD = {
 }
 _UNREAD |= {50002: "JPEG XL", 52546: "JPEG XL"}
 _CMYK, _LAB = 5, (8, 9, 10)
+_TIP = "save it as RGB or gray, of 8 or 16 bits"
+# Nobody scans more at once, and a chain may bite its own tail.
+_MOST_PAGES = 10_000
 _RGB = 2
 # Channels that carry the colours, by photometric interpretation.
 _COLOURS = {0: 1, 1: 1, _RGB: 3, 3: 1, 6: 3}
@@ -64,34 +68,42 @@ def inspect(data: bytes) -> Header:
     metadata = Metadata()
     header = Header(_first(fields, _WIDTH), _first(fields, _HEIGHT), metadata)
     if following:
-        header.warnings.append("several pages: only the first is read")
+        pages = 1 + _further(data, how, following)
+        header.warnings.append(
+            f"{pages} pages: only the first is read, `tiffsplit` makes a file of each"
+        )
     bits = _first(fields, _BITS, 1)
     photometric = _first(fields, _PHOTOMETRIC, 1)
     if _first(fields, _SUBFILE, 0) & _REDUCED:
         raise MalformedError(
             "its first picture is only a preview",
-            tip="Convert raw files first, to TIFF or PNG; of others, save the full picture alone",
+            tip="convert raw files first, to TIFF or PNG; of others, save the full picture alone",
         )
     samples = _first(fields, _SAMPLES, 1)
     if _first(fields, _FORMAT, 1) != 1:
-        raise MalformedError("its samples are signed or floating-point numbers, which are not read")
+        raise MalformedError(
+            "its samples are signed or floating-point numbers, which are not read", tip=_TIP
+        )
     if (packed := _first(fields, _COMPRESSION, 1)) in _UNREAD:
         raise MalformedError(
             f"it is compressed as {_UNREAD[packed]}, which is not read",
-            tip="Save it with LZW or deflate",
+            tip="save it with LZW or deflate",
         )
     if photometric in _LAB:
-        raise MalformedError("its pixels are stored as CIELAB, which is not read")
+        raise MalformedError("its pixels are stored as CIELAB, which is not read", tip=_TIP)
     if bits not in (1, 2, 4, 8, 16):
-        raise MalformedError(f"its samples have {bits} bits, which are not read")
+        raise MalformedError(f"its samples have {bits} bits, which are not read", tip=_TIP)
     if bits == 2 or (bits == 4 and photometric in (0, 1)):
         # OpenCV reads one bit, and palettes of four.
         raise MalformedError(
-            f"its samples have {bits} bits, which are not read", tip="Save it with 8 bits"
+            f"its samples have {bits} bits, which are not read", tip="save it with 8 bits"
         )
     if bits == 16 and samples > 1 and _first(fields, _PLANAR, 1) == 2:
         # OpenCV would mix the planes up without a word.
-        raise MalformedError("its channels are stored apart at 16 bits, which is not read")
+        raise MalformedError(
+            "its channels are stored apart at 16 bits, which is not read",
+            tip="save it with its channels interleaved",
+        )
     _check_extent(data, fields)
     header.negative = bits == 16 and photometric == 0
     header.cmyk = photometric == _CMYK
@@ -100,7 +112,7 @@ def inspect(data: bytes) -> Header:
         kind = f"ink at {bits} bits" if bits != 8 else f"ink of {samples} channels"
         raise MalformedError(
             f"its pixels are {kind}, which is not read",
-            tip="Save it as RGB, or as CMYK of 8 bits and four channels",
+            tip="save it as RGB, or as CMYK of 8 bits and four channels",
         )
     _take_channels(data, how, fields, header)
     metadata.icc = fields[_ICC].value if _ICC in fields else None
@@ -131,6 +143,16 @@ def inspect(data: bytes) -> Header:
     if carried or below:
         metadata.exif = _prefix(how.order) + ifd.write_tree(carried, below, 8, how.order)
     return header
+
+
+def _further(data: bytes, how: ifd.Structure, at: int) -> int:
+    """How many directories there are from the one at offset `at` on."""
+    seen: set[int] = set()
+    with suppress(MalformedError):
+        while at and at not in seen and len(seen) < _MOST_PAGES:
+            seen.add(at)
+            _, at = ifd.read(data, how, at)
+    return len(seen)
 
 
 def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
@@ -243,7 +265,7 @@ def _take_channels(data: bytes, how: ifd.Structure, fields: ifd.Directory, heade
     if not plain:
         # OpenCV would multiply gray by alpha, or drop it, without a word.
         what = "channels beside its colours are" if alpha is None else "transparency is"
-        raise MalformedError(f"{what} not read as stored here", tip="Save it as PNG")
+        raise MalformedError(f"{what} not read as stored here", tip="save it as PNG")
     # The decoder is shown gray alone, as many times wider as there are channels.
     header.spread = colours + beside
     header.kept = (0,) if colours == 1 else (2, 1, 0)

@@ -21,7 +21,9 @@ def inspect(data: bytes) -> Header:
     metadata = Metadata()
     size: tuple[int, int] | None = None
     warnings = []
+    lossless = False
     for name, body in _chunks(data):
+        lossless = lossless or name == b"VP8L"
         if name == b"VP8X":
             flags, wide, high = body[0], body[4:7], body[7:10]
             size = 1 + int.from_bytes(wide, "little"), 1 + int.from_bytes(high, "little")
@@ -42,7 +44,13 @@ def inspect(data: bytes) -> Header:
     if size is None:
         raise MalformedError("it has no size")
     metadata.dpi = exif.dpi(metadata.exif)
-    return Header(*size, metadata, orientation=exif.orientation(metadata.exif), warnings=warnings)
+    return Header(
+        *size,
+        metadata,
+        orientation=exif.orientation(metadata.exif),
+        lossless=lossless,
+        warnings=warnings,
+    )
 
 
 def joined(colours: bytes, transparent: bytes) -> bytes:

@@ -91,6 +91,12 @@ def test_collisions_are_found_whatever_the_case_or_the_unicode_form() -> None:
         make_plan(["one/caf\u00e9.jpg", "two/cafe\u0301.jpg"], output="out/")
 
 
+def test_further_collisions_are_counted() -> None:
+    touch("album/a.jpg", "album/a.bmp", "album/b.jpg", "album/b.bmp", "album/c.jpg")
+    with pytest.raises(UsageError, match=r"a\.bmp and album/a\.jpg .*, and 1 more$"):
+        make_plan(["album"], format="png")
+
+
 @needs_links
 def test_collisions_are_found_through_links() -> None:
     touch("album/one/p.png", "album/two/p.png", "out/two/x")
@@ -152,6 +158,10 @@ def test_what_is_no_photo_is_not_taken_for_one_that_is_done() -> None:
     jobs = make_plan(["a.jpg", "b.jpg"], output="out/", skip_existing=True)
     assert [job.is_work for job in jobs] == [False, True]
     assert "is no photo: it is a folder" in str(jobs[0].error)
+    Path("out/b.jpg").touch()  # as a full disk, or another program, leaves one
+    assert "is no photo: the file is empty" in str(
+        make_plan(["a.jpg", "b.jpg"], output="out/", skip_existing=True)[1].error
+    )
 
 
 @needs_links

@@ -87,9 +87,10 @@ def test_what_an_encoder_refuses_is_one_line(run: Run, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "tiny.png"), np.full((10, 10), 99, np.uint8))
     process = run("tiny.png", "-o", "tiny.jp2", "--quiet")
     assert process.returncode == 1
-    (line,) = said(process)
+    line, tip = said(process)
     assert line.startswith("error: tiny.png: ")
     assert "below the encoder's limit of 32 on a side" in line
+    assert tip == "tip: --format png or tiff"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights there")

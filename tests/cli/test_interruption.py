@@ -35,7 +35,7 @@ def temporaries(folder: Path) -> list[str]:
     return [path.name for path in folder.glob(".colorize-*")]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_run_that_is_stopped_ends_well_and_goes_on_later(
     start: Start, run: Run, many: Path, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -293,6 +295,38 @@ def test_captions_survive_where_they_can() -> None:
     back, said = coloured(photo, "png")
     assert back.metadata.iptc is None
     assert "IPTC" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("family", "kept", "lossy"),
+    [
+        ("WEBP", {"lossless": True}, {"quality": 80}),
+        ("JPEG2000", {}, {"irreversible": True, "quality_layers": [20]}),
+    ],
+)
+def test_what_was_kept_without_loss_stays_so(
+    family: str, kept: dict[str, object], lossy: dict[str, object]
+) -> None:
+    gray = samples.camera()
+    for options, lossless in ((kept, True), (lossy, False)):
+        photo = read_photo(samples.saved(gray, family, **options))
+        assert photo.lossless is lossless
+        other = {"webp": "jpeg2000", "jpeg2000": "webp"}[photo.format]
+        for chosen, quality in ((photo.format, 100 if lossless else 95), (other, 95)):
+            own = encode_photo(photo, Tint(), format=chosen)
+            assert own == encode_photo(photo, Tint(), format=chosen, quality=quality)
+            assert own != encode_photo(photo, Tint(), format=chosen, quality=5)
+
+
+def test_jpeg_2000_leaves_nothing_where_everybody_may_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    encode_photo(Photo.from_array(samples.camera()), Tint(), format="jpeg2000")
+    with pytest.raises(PhotoError, match="below the encoder's limit"):
+        encode_photo(Photo.from_array(np.zeros((9, 9), np.uint8)), Tint(), format="jpeg2000")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_jpeg_is_written_without_thinning_colour() -> None:

@@ -297,6 +297,43 @@ def bmp(image: np.ndarray, size: int, masks: tuple[int, ...]) -> bytes:
     return b"BM" + struct.pack("<IHHI", at + len(body), 0, 0, at) + head + body
 
 
+@pytest.mark.parametrize("upside_down", [False, True])
+@pytest.mark.parametrize(
+    ("size", "masks"),
+    [
+        (40, ()),
+        (40, (0x7C00, 0x3E0, 0x1F)),
+        (40, (0xF800, 0x7E0, 0x1F)),
+        (108, (0xF800, 0x7E0, 0x1F)),
+        (124, (0xF00, 0xF0, 0xF, 0)),
+        (40, (0x1F, 0x7E0, 0xF800)),
+    ],
+)
+def test_bmps_of_16_bits_are_spread_to_white(
+    size: int, masks: tuple[int, ...], upside_down: bool
+) -> None:
+    """Thirty-one of thirty-one is white, where OpenCV makes it 248 of 255."""
+    colours = masks[:3] or (0x7C00, 0x3E0, 0x1F)
+    packed = np.zeros(COLOUR.shape[:2], np.uint16)
+    expected = np.zeros_like(COLOUR)
+    for place, mask in enumerate(colours):
+        low = (mask & -mask).bit_length() - 1
+        whole = mask >> low
+        values = np.rint(COLOUR[..., place] / 255 * whole).astype(np.uint16)
+        packed |= values << low
+        expected[..., place] = np.rint(values / whole * 255)
+    height, width = packed.shape
+    rows = np.pad(packed, ((0, 0), (0, width % 2)))
+    body = (rows if upside_down else rows[::-1]).tobytes()
+    high = -height if upside_down else height
+    packing = 3 if masks else 0
+    head = struct.pack("<IiiHHIIiiII", size, width, high, 1, 16, packing, len(body), 0, 0, 0, 0)
+    head = (head + struct.pack(f"<{len(masks)}I", *masks)).ljust(size, b"\0")
+    at = 14 + len(head)
+    file = b"BM" + struct.pack("<IHHI", at + len(body), 0, 0, at) + head + body
+    np.testing.assert_array_equal(read_photo(file).gray, lab.gray_from_rgb(expected))
+
+
 def test_the_fourth_byte_of_a_bmp_is_alpha_only_where_a_mask_says_so() -> None:
     usual, spare = (0xFF0000, 0xFF00, 0xFF), GRAY[:90, :97]
     image = np.dstack([COLOUR[:, :97, ::-1], spare])
@@ -507,3 +544,4 @@ def test_the_other_pictures_of_a_jpeg_are_a_warning() -> None:
     body = b"MPF\0II*\0\x08\0\0\0\0\0\0\0\0\0"
     several = plain[:2] + b"\xff\xe2" + (len(body) + 2).to_bytes(2, "big") + body + plain[2:]
     assert read_photo(several).warnings == ("several pictures: only the first is read",)
+    assert "another JPEG behind the picture" in read_photo(plain + plain).warnings[0]
