@@ -180,11 +180,6 @@ def contact_sheet(titles: Sequence[str], rows: Sequence[Shown], *, side: int = 2
     return sheet
 
 
-def encode_png(rgb: Array) -> bytes:
-    """A PNG of RGB uint8 (H, W, 3)."""
-    return bytes(cv2.imencode(".png", np.ascontiguousarray(rgb[..., ::-1]))[1])
-
-
 def pictures_of(
     rgb: Array, models: Mapping[str, Predict], *, truth: bool = True
 ) -> dict[str, Array]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from pathlib import Path
 from types import ModuleType
 
 from colorcli.errors import UsageError
@@ -25,8 +27,17 @@ def versions(*packages: str) -> dict[str, str]:
 
 
 def pip_install(*extras: str) -> str:
-    """The command that adds extras to what is installed."""
-    return f"pip install '{DISTRIBUTION}[{','.join(extras)}]'"
+    """The command that adds extras to what is installed, in the environment that is running."""
+    import shlex
+    import shutil
+
+    wanted = f"'{DISTRIBUTION}[{','.join(extras)}]'"
+    if "pipx" in Path(sys.prefix).parts:
+        return f"pipx runpip {DISTRIBUTION} install {wanted}"
+    pip = shutil.which("pip")
+    if pip is not None and Path(pip).parent == Path(sys.executable).parent:
+        return f"pip install {wanted}"
+    return f"{shlex.quote(sys.executable)} -m pip install {wanted}"
 
 
 def scikit_image(module: str) -> ModuleType:

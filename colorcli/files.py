@@ -268,6 +268,12 @@ def _names_an_open_file(path: Path) -> bool:
     return is_link and _names_an_open_file(Path(folder, path.readlink()))
 
 
+def stays_inside(folder: Path, root: Path) -> bool:
+    """Whether `folder`, symbolic links followed, is `root` or lies in it."""
+    # Not `Path.resolve`, which raises for a link to itself.
+    return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(root))
+
+
 def identity(path: Path) -> tuple[int, int] | None:
     """What tells a file from others, whatever names lead to it; None where there is none."""
     try:

@@ -22,7 +22,8 @@ GRID = 10
 """Side of an ab bin in CIELAB units (ibid., section 2.1)."""
 
 SPREAD = 5.0
-"""σ, in CIELAB units, of the Gaussian that smooths the colour distribution (ibid., section 2.2)."""
+"""σ, in CIELAB units, of the Gaussian that smooths the distribution of colours (ibid., section 2.2)
+and softens the labels of the classification."""
 
 _DUST = 1e-3
 _REACH = 120

@@ -23,19 +23,17 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def cpu_name() -> str:
+    """The processor's name, as the system gives it."""
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
 @cache
 def cpu_flags() -> frozenset[str]:
     """The CPU's instruction sets by their Linux names; empty where the system lists none."""
     if platform.system() == "Darwin" and platform.machine() == "arm64":
         return frozenset({"asimd", "asimddp"})  # every Apple silicon has both
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return frozenset()
-    for line in text.splitlines():
-        if line.startswith(("flags", "Features")):
-            return frozenset(line.split(":", 1)[1].split())
-    return frozenset()
+    return frozenset((_cpuinfo("flags", "Features") or "").split())
 
 
 def notable_flags() -> list[str]:
@@ -47,3 +45,15 @@ def notable_flags() -> list[str]:
 def cpu_identity() -> str:
     """What tells CPUs apart that code is tuned to: the flags, or for want of them the name."""
     return " ".join(sorted(cpu_flags())) or f"{platform.machine()} {platform.processor()}"
+
+
+def _cpuinfo(*names: str) -> str | None:
+    """The first value of one of these names in Linux's list of CPUs; None where there is none."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    for line in text.splitlines():
+        if line.startswith(names):
+            return line.split(":", 1)[1].strip()
+    return None

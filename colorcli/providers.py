@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from colorcli import cache
 from colorcli.errors import DeviceError, ModelError, UsageError
 from colorcli.extras import pip_install
+from colorcli.processor import cpu_name
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
@@ -203,17 +204,6 @@ def reason_of(error: Exception) -> str:
     said = str(error).strip()
     failure = re.search(r"\b(?:CUDA|CUDNN|CUDNN_FE|CUBLAS|CUFFT) failure \d+: [^;\n]+", said)
     return (failure[0].strip() if failure else said.split("\n", 1)[0])[:200]
-
-
-def cpu_name() -> str:
-    """The processor's name, as the system gives it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def _why_no_cuda(index: int) -> tuple[str, str] | None:

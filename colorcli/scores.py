@@ -26,8 +26,8 @@ class Scores:
         psnr: mean over photos of each photo's, dB, each at most `PSNR_CEILING`.
         ssim: mean over photos, at most 1.
         auc: percent, all pixels alike.
-        auc_rebalanced: percent, pixels weighted inversely to the smoothed share of their true
-            colour in these photos (Zhang et al. 2016, equation 4 with λ = 0).
+        auc_rebalanced_smoothed: percent, pixels weighted inversely to the smoothed share of their
+            true colour in these photos (Zhang et al. 2016, equation 4 with λ = 0).
         auc_rebalanced_unsmoothed: the same, by the plain share.
         ciede2000: mean over photos.
         colorfulness: mean over photos.
@@ -40,7 +40,7 @@ class Scores:
     psnr: float
     ssim: float
     auc: float
-    auc_rebalanced: float
+    auc_rebalanced_smoothed: float
     auc_rebalanced_unsmoothed: float
     ciede2000: float
     colorfulness: float
@@ -104,7 +104,7 @@ class Tally:
         }
         return Scores(
             auc=errors.auc(),
-            auc_rebalanced=errors.auc_rebalanced(),
+            auc_rebalanced_smoothed=errors.auc_rebalanced(),
             auc_rebalanced_unsmoothed=errors.auc_rebalanced(sigma=0),
             colorfulness_ratio=_ratio(mean["colorfulness"], self.original("colorfulness")),
             chroma_ratio=_ratio(mean["chroma"], self.original("chroma")),

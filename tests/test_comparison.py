@@ -20,10 +20,10 @@ from colorcli.comparison import (
     Stopwatch,
     compare,
     contact_sheet,
-    encode_png,
     pictures_of,
     shrink,
 )
+from colorcli.drawing import encode_png
 from colorcli.errors import PhotoError
 from colorcli.slider_page import slider_page
 

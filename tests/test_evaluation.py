@@ -62,7 +62,7 @@ def test_a_perfect_prediction_scores_full_marks(items: list[Item]) -> None:
     assert scores.psnr > 50
     assert scores.ssim == pytest.approx(1, abs=1e-3)
     assert scores.auc > 99.9
-    assert scores.auc_rebalanced > 99.5
+    assert scores.auc_rebalanced_smoothed > 99.5
     assert scores.ciede2000 < 0.05
     assert scores.colorfulness_ratio == pytest.approx(1, abs=0.01)
     assert scores.chroma_ratio == pytest.approx(1, abs=0.01)
@@ -74,7 +74,7 @@ def test_the_baselines_are_always_there(items: list[Item]) -> None:
     gray, constant = report.scores[GRAY], report.scores[CONSTANT]
     assert gray.chroma == gray.colorfulness == gray.colorfulness_ratio == 0
     assert constant.chroma > 0
-    assert 0 < gray.auc_rebalanced < gray.auc < 100
+    assert 0 < gray.auc_rebalanced_smoothed < gray.auc < 100
     assert gray.psnr < 30
 
 
@@ -82,7 +82,14 @@ def test_half_the_chroma_lies_between_gray_and_the_truth(items: list[Item]) -> N
     report = evaluate({"half": Truth(items, 0.5), "whole": Truth(items)}, items)
     assert list(report.scores) == ["half", "whole", GRAY, CONSTANT]
     gray, half, whole = (report.scores[name] for name in (GRAY, "half", "whole"))
-    for metric in ("psnr", "ssim", "auc", "auc_rebalanced", "chroma_ratio", "colorfulness_ratio"):
+    for metric in (
+        "psnr",
+        "ssim",
+        "auc",
+        "auc_rebalanced_smoothed",
+        "chroma_ratio",
+        "colorfulness_ratio",
+    ):
         assert getattr(gray, metric) < getattr(half, metric) < getattr(whole, metric)
     assert gray.ciede2000 > half.ciede2000 > whole.ciede2000
     assert half.chroma_ratio == pytest.approx(0.5, abs=0.01)
@@ -105,7 +112,7 @@ def test_gray_photos_neither_divide_by_zero_nor_reach_infinity(tmp_path: Path) -
 
 def test_the_order_of_photos_does_not_matter(items: list[Item]) -> None:
     forth, back = (evaluate({}, order).scores[GRAY] for order in (items, items[::-1]))
-    for metric in ("psnr", "ssim", "auc", "auc_rebalanced", "ciede2000"):
+    for metric in ("psnr", "ssim", "auc", "auc_rebalanced_smoothed", "ciede2000"):
         assert getattr(forth, metric) == getattr(back, metric)
 
 
@@ -256,16 +263,22 @@ def test_a_sheet_replaces_no_photo_and_no_file_of_another_kind(
     other = tmp_path / "other.jpg"
     other.write_text("precious")
     before = photo.read_bytes()
-    for sheet, words in ((photo, "and then replaced"), (other, "a .png file")):
+    stranger = tmp_path / "oma.png"
+    stranger.write_bytes(before)
+    for sheet, words in (
+        (photo, "lies among the photos"),
+        (other, "a .png file"),
+        (stranger, "not drawn by colorize"),
+    ):
         status, _, err = command(capsys, model_folder, photos, "--sheet", sheet, "--force")
         assert status == 2
         assert words in err
-    photo.rename(photo.with_name("sheet.png"))
+    stranger.rename(tmp_path / "sheet.png")
     status = run_command_line(
-        list(map(str, ("compare", model_folder, photos, "-o", photo.parent, "--force")))
+        list(map(str, ("compare", model_folder, photos, "-o", tmp_path, "--force")))
     )
     assert status == 2
-    assert photo.with_name("sheet.png").read_bytes() == before
+    assert (tmp_path / "sheet.png").read_bytes() == photo.read_bytes() == before
     assert other.read_text() == "precious"
 
 

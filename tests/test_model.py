@@ -274,7 +274,8 @@ def test_auto_takes_the_cpu_when_the_libraries_of_cuda_do_not_load(
     model = Model.load(str(model_folder), device="auto")
     assert model.provider == "CPUExecutionProvider"
     assert model.fallback_reason is not None
-    assert model.fallback_reason.startswith("the libraries of CUDA do not load; pip install")
+    assert model.fallback_reason.startswith("the libraries of CUDA do not load; ")
+    assert "pip install 'colorize-photos[cuda]'" in model.fallback_reason
     with pytest.raises(DeviceError, match="do not load"):
         Model.load(str(model_folder), device="cuda")
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from colorcli.errors import UsageError
-from colorcli.files import identity, is_stream
+from colorcli.files import identity, is_stream, stays_inside
 
 STREAM = Path("-")
 """Standard input as a source, standard output as a target."""
@@ -143,12 +143,6 @@ def refuse_leaving(folders: Mapping[Path, Path]) -> None:
                 f"{folder}: this folder leads outside the output folder {root}",
                 tip="it is a symbolic link: remove it, or name what it points at with -o",
             )
-
-
-def stays_inside(folder: Path, root: Path) -> bool:
-    """Whether `folder`, symbolic links followed, is `root` or lies in it."""
-    # Not `Path.resolve`, which raises for a link to itself.
-    return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(root))
 
 
 def writes_over(target: Path) -> bool:

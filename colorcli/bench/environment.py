@@ -8,8 +8,8 @@ from typing import Any
 
 from colorcli.extras import DISTRIBUTION, versions
 from colorcli.model import Model
-from colorcli.processor import notable_flags, usable_cores
-from colorcli.providers import CPU, cpu_name
+from colorcli.processor import cpu_name, notable_flags, usable_cores
+from colorcli.providers import CPU
 
 _PACKAGES = (DISTRIBUTION, "onnxruntime-gpu", "onnxruntime", "opencv-python", "numpy")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from colorcli.bench.conversions import Figures
 from colorcli.bench.table import PAPER, PAPER_CPU, PAPER_GPU
+from colorcli.drawing import marked
 from colorcli.errors import UsageError
 
 Points = list[tuple[int, float]]
@@ -89,7 +90,8 @@ def draw(figures: Figures, suffix: str) -> bytes:
     axes.legend()
     data = io.BytesIO()
     figure.savefig(data, format=suffix.lower().removeprefix("."), dpi=150)
-    return data.getvalue()
+    drawn = data.getvalue()
+    return marked(drawn) if suffix.lower() == ".png" else drawn
 
 
 def _labelled(label: str, points: Points) -> str:

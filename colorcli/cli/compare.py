@@ -47,6 +47,7 @@ def compare(
         float, typer.Option(min=0.01, help="Above 1 more vivid, below 1 paler.")
     ] = 1.0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
+    precision: measuring.PrecisionOption = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace the sheet and the page.")] = False,
     json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
@@ -57,7 +58,8 @@ def compare(
     """
     from colorcli.collection import spread
     from colorcli.comparison import compare as run
-    from colorcli.comparison import contact_sheet, encode_png
+    from colorcli.comparison import contact_sheet
+    from colorcli.drawing import encode_png
     from colorcli.evaluation import mean_colour
     from colorcli.files import write_whole
     from colorcli.slider_page import slider_page
@@ -74,7 +76,9 @@ def compare(
     items = spread(chosen, limit)
     training = [item for item in everything if item.split == "train"]
 
-    loaded = measuring.load_all(models, device=device, size=size, vividness=vividness)
+    loaded = measuring.load_all(
+        models, device=device, precision=precision, size=size, vividness=vividness
+    )
     specs = {name: model.spec for name, (model, _) in loaded.items()}
     predictors = {name: predict for name, (_, predict) in loaded.items()}
     result = run(
@@ -85,11 +89,12 @@ def compare(
         mean_ab=mean_colour(training or items) if truth else None,
     )
 
-    rows = _table(result, specs)
+    precisions = {name: model.precision.name for name, (model, _) in loaded.items()}
+    rows = _table(result, specs, precisions)
     say_failures(result.failed)
     # The figures first: they took long, and the disk may be full.
     if json:
-        print(json_module.dumps(_as_json(result, specs, out), indent=2))
+        print(json_module.dumps(_as_json(result, specs, precisions, out), indent=2))
     else:
         caption = measuring.originals_of(result.report) if result.report else "no colour known"
         measuring.print_table(rows, caption)
@@ -110,7 +115,9 @@ def compare(
         raise typer.Exit(1)
 
 
-def _table(result: Comparison, specs: dict[str, ModelSpec]) -> list[list[str]]:
+def _table(
+    result: Comparison, specs: dict[str, ModelSpec], precisions: dict[str, str]
+) -> list[list[str]]:
     scores = result.report.scores if result.report else {}
     names = list(scores) or list(specs)
     rows = measuring.table_of(scores) if scores else [["", *names]]
@@ -120,6 +127,7 @@ def _table(result: Comparison, specs: dict[str, ModelSpec]) -> list[list[str]]:
 
     speeds = {name: f"{speed:.2f}" for name, speed in result.megapixels_per_second.items()}
     parameters = {name: spec.network.get("parameters") for name, spec in specs.items()}
+    rows.append(row("precision", precisions))
     rows.append(row("speed, Mpx/s", speeds))
     rows.append(row("size, MB", {name: f"{spec.bytes / 1e6:.1f}" for name, spec in specs.items()}))
     rows.append(
@@ -128,11 +136,14 @@ def _table(result: Comparison, specs: dict[str, ModelSpec]) -> list[list[str]]:
     return rows
 
 
-def _as_json(result: Comparison, specs: dict[str, ModelSpec], out: Path) -> dict[str, Any]:
+def _as_json(
+    result: Comparison, specs: dict[str, ModelSpec], precisions: dict[str, str], out: Path
+) -> dict[str, Any]:
     return {
         "models": {
             name: {
                 "folder": str(spec.folder),
+                "precision": precisions[name],
                 "bytes": spec.bytes,
                 "parameters": spec.network.get("parameters"),
                 "megapixels_per_second": result.megapixels_per_second[name],

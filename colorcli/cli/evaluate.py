@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+from colorcli.cli import measuring
+from colorcli.errors import UsageError
+
 _SHEET_PHOTOS = 16
 
 
@@ -31,6 +34,7 @@ def evaluate(
         float, typer.Option(min=0.01, help="Above 1 more vivid, below 1 paler.")
     ] = 1.0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
+    precision: measuring.PrecisionOption = "auto",
     by_source: Annotated[
         bool, typer.Option("--by-source", help="With --json: the scores of each source too.")
     ] = False,
@@ -45,7 +49,6 @@ def evaluate(
     The constant is the mean colour of the train split, or of the photos measured where there is
     none. Needs the extra `evaluate` (scikit-image).
     """
-    from colorcli.cli import measuring
     from colorcli.cli.outputs import refuse_among, refuse_unwritable
     from colorcli.cli.progress import progress_bar, say_failures
     from colorcli.collection import open_collection, select, spread
@@ -53,6 +56,8 @@ def evaluate(
     from colorcli.evaluation import mean_colour
     from colorcli.extras import scikit_image
 
+    if by_source and not json:
+        raise UsageError("--by-source is for --json alone", tip="add --json")
     scikit_image("metrics")
     everything = open_collection(photos)
     if sheet is not None:
@@ -61,8 +66,10 @@ def evaluate(
         refuse_unwritable([sheet], force=force, reads=read, suffix=".png")
     items = spread(select(everything, split, photos), limit)
     training = [item for item in everything if item.split == "train"]
-    loaded = measuring.load_all([model], device=device, size=size, vividness=vividness)
-    ((name, (_, predict)),) = loaded.items()
+    loaded = measuring.load_all(
+        [model], device=device, precision=precision, size=size, vividness=vividness
+    )
+    ((name, (used, predict)),) = loaded.items()
     with progress_bar(len(items)) as progress:
         report = measure(
             {name: predict},
@@ -74,12 +81,15 @@ def evaluate(
         )
     say_failures(report.failed)
     if json:
-        print(json_module.dumps({"model": name, "split": split, **report.as_dict()}, indent=2))
+        said = {"model": name, "precision": used.precision.name, "split": split}
+        print(json_module.dumps({**said, **report.as_dict()}, indent=2))
     else:
         rows = measuring.table_of(report.scores)
-        measuring.print_table(rows, measuring.originals_of(report))
+        caption = f"{measuring.originals_of(report)}; precision {used.precision.name}"
+        measuring.print_table(rows, caption)
     if sheet is not None:
-        from colorcli.comparison import contact_sheet, encode_png, show
+        from colorcli.comparison import contact_sheet, show
+        from colorcli.drawing import encode_png
         from colorcli.files import write_whole
 
         titles, shown, _ = show({name: predict}, spread(items, _SHEET_PHOTOS))

@@ -27,12 +27,21 @@ ModelsAndPhotos = Annotated[
 ]
 """The arguments of commands that set several models on the same photos."""
 
+PrecisionOption = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|fp32|int8",
+        help="Precision of the arithmetic; auto, as colours are made, may be int8.",
+    ),
+]
+"""`--precision` of commands that measure: figures are of the one that was used."""
+
 _ROWS: tuple[tuple[str, str, str], ...] = (
     ("PSNR, dB", "psnr", ".2f"),
     ("SSIM", "ssim", ".4f"),
     ("AuC, %", "auc", ".2f"),
-    ("AuC rebalanced, %", "auc_rebalanced", ".2f"),
-    ("  unsmoothed, %", "auc_rebalanced_unsmoothed", ".2f"),
+    ("AuC rebalanced, %", "auc_rebalanced_unsmoothed", ".2f"),
+    ("  smoothed, %", "auc_rebalanced_smoothed", ".2f"),
     ("CIEDE2000", "ciede2000", ".2f"),
     ("colorfulness", "colorfulness", ".1f"),
     ("  to originals", "colorfulness_ratio", ".2f"),
@@ -41,12 +50,15 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def _load(name: str, *, device: str, size: str, vividness: float) -> tuple[Model, Predict]:
+def _load(
+    name: str, *, device: str, precision: str, size: str, vividness: float
+) -> tuple[Model, Predict]:
     """A model, and its L → ab with the options of the command line.
 
     Args:
         name: of the model, or its folder.
         device: `--device`.
+        precision: `--precision`.
         size: `--size`.
         vividness: `--vividness`.
 
@@ -59,7 +71,7 @@ def _load(name: str, *, device: str, size: str, vividness: float) -> tuple[Model
     from colorcli.router import load_colorizer
 
     longest = size_of(size)
-    colorizer = load_colorizer(name, device=device)
+    colorizer = load_colorizer(name, device=device, precision=precision)
     if colorizer.model.fallback_reason is not None:
         messages.note(f"running on the CPU: {colorizer.model.fallback_reason}")
 
@@ -88,13 +100,14 @@ def _name_of(model: Model) -> str:
 
 
 def load_all(
-    models: Sequence[str], *, device: str, size: str, vividness: float = 1.0
+    models: Sequence[str], *, device: str, precision: str, size: str, vividness: float = 1.0
 ) -> dict[str, tuple[Model, Predict]]:
     """Models, each with its L → ab, by the names of their folders.
 
     Args:
         models: names or folders, or routers (`auto:…`), which are called as they were given.
         device: `--device`.
+        precision: `--precision`.
         size: `--size`.
         vividness: `--vividness`.
 
@@ -108,7 +121,9 @@ def load_all(
 
     loaded: dict[str, tuple[Model, Predict]] = {}
     for given in models:
-        model, predict = _load(given, device=device, size=size, vividness=vividness)
+        model, predict = _load(
+            given, device=device, precision=precision, size=size, vividness=vividness
+        )
         name = _name_of(model)
         # Two folders may hold models of one name: runs of one training, say.
         name = given if name in loaded or given.startswith(PREFIX) else name

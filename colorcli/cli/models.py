@@ -10,6 +10,7 @@ import typer
 
 from colorcli.cli import messages
 from colorcli.errors import ModelError
+from colorcli.spec import DEFAULT_MODEL
 
 
 def models(
@@ -49,6 +50,7 @@ def _row(name: str, folder: Path, spec: Any) -> dict[str, Any]:
         "license": spec.license,
         "trained_on": spec.trained_on,
         "description": spec.description,
+        "default": name == DEFAULT_MODEL,
         "vividness": "chroma" if spec.temperature is None else "temperature",
         "metrics": spec.metrics,
         "folder": str(folder),
@@ -57,18 +59,17 @@ def _row(name: str, folder: Path, spec: Any) -> dict[str, Any]:
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
     metrics = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
-    titles = ["name", "version", "size", *metrics, "vividness", "licence", "trained on"]
+    titles = ["name", "version", "size", *metrics, "licence", "trained on"]
     lines = [titles]
     for row in rows:
         figures = [_figure(row["metrics"].get(name)) for name in metrics]
         size = f"{row['bytes'] / 1e6:.1f} MB"
         lines.append(
             [
-                row["name"],
+                row["name"] + (" (default)" if row["default"] else ""),
                 row["version"],
                 size,
                 *figures,
-                row["vividness"],
                 row["license"],
                 row["trained_on"],
             ]

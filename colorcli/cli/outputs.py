@@ -6,9 +6,8 @@ import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from colorcli.batch.refusals import stays_inside
 from colorcli.errors import UsageError
-from colorcli.files import identity, is_stream, try_folder, unwritable
+from colorcli.files import identity, is_stream, stays_inside, try_folder, unwritable
 from colorcli.looks import is_folder, is_too_long
 
 
@@ -24,8 +23,8 @@ def refuse_unwritable(
         suffix: what a name must end in, or "". A photo given by mistake is not replaced, then.
 
     Raises:
-        UsageError: one of them is there, and `force` is false; or it is a folder, or one of
-            `reads`, or has another suffix.
+        UsageError: one of them is there, and `force` is false or it is a picture that this
+            program did not draw; or it is a folder, or one of `reads`, or has another suffix.
         PhotoError: nothing can be written into its folder.
     """
     for path in paths:
@@ -46,6 +45,11 @@ def refuse_unwritable(
             raise UsageError(f"{path}: the name is too long", tip="give a shorter one")
         if os.path.lexists(path) and not is_stream(path) and not force:
             raise UsageError(f"{path}: exists already", tip="--force replaces it")
+        if _is_somebodys_picture(path):
+            raise UsageError(
+                f"{path}: a picture that was not drawn by colorize is there",
+                tip="choose another name, or move it away",
+            )
         if not is_stream(path) and (error := try_folder(path.parent)) is not None:
             raise unwritable(path, error)
 
@@ -66,3 +70,12 @@ def refuse_among(out: Path, photos: Path) -> None:
             f"{out}: lies among the photos of {photos}, and its pictures would count as some",
             tip="choose a folder outside with -o",
         )
+
+
+def _is_somebodys_picture(path: Path) -> bool:
+    """Whether a PNG is there that is no earlier sheet or graph: a photo, perhaps."""
+    if path.suffix.lower() != ".png" or is_stream(path) or not path.is_file():
+        return False
+    from colorcli.drawing import is_drawn
+
+    return path.stat().st_size > 0 and not is_drawn(path)

@@ -51,6 +51,7 @@ def make(
         bool, typer.Option(help="--no-truth: leave out the photos' own colours.")
     ] = True,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
+    precision: measuring.PrecisionOption = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace the page and the key.")] = False,
 ) -> None:
     """Write a page that shows colourings and true photos, mixed and blind, and asks.
@@ -73,7 +74,7 @@ def make(
     *models, last = models_and_photos
     refuse_unwritable([out / _PAGE, out / _KEY], force=force)
     _, items = measuring.choose_photos(Path(last), split)
-    loaded = measuring.load_all(models, device=device, size=size)
+    loaded = measuring.load_all(models, device=device, precision=precision, size=size)
     predictors = {name: predict for name, (_, predict) in loaded.items()}
 
     pictures, failed = [], list[tuple[str, str]]()

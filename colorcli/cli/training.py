@@ -138,10 +138,10 @@ def describe_network(config: TrainConfig) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from colorcli.training.building import build_network, build_objective, side_of_views
     from colorcli.training.description import describe, operations
     from colorcli.training.networks import get_network
-    from colorcli.training.rehearsal import refuse_settings, side_of_views
-    from colorcli.training.run import build_network, build_objective
+    from colorcli.training.rehearsal import refuse_settings
 
     network = get_network(config.network)
     built = build_network(config, build_objective(config), restored=True)

@@ -69,7 +69,7 @@ USUAL_LIMITS = Limits()
 
 
 def read_photo(
-    source: Path | bytes,
+    source: str | os.PathLike[str] | bytes,
     *,
     limits: Limits = USUAL_LIMITS,
     name: str | None = None,
@@ -89,6 +89,8 @@ def read_photo(
     Raises:
         PhotoError: it cannot be read, is no photo, is damaged, or is over a limit.
     """
+    if not isinstance(source, bytes):
+        source = Path(source)
     label = name or (str(source) if isinstance(source, Path) else "the photo")
     opened = _open(_bytes_of(source, limits, label), limits, f"{label}: ", gray_of)
     return Photo(

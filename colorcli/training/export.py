@@ -17,6 +17,7 @@ from colorcli.errors import ColorizeError, UsageError
 from colorcli.files import scratch_folder, try_folder, unwritable, write_together, write_whole
 from colorcli.spec import FORMAT
 from colorcli.training import graphs
+from colorcli.training.building import load_trained
 from colorcli.training.config import TrainConfig
 from colorcli.training.faithfulness import (
     largest_difference,
@@ -35,7 +36,7 @@ from colorcli.training.reduction import (
     principal_outputs,
     replace,
 )
-from colorcli.training.run import Run, load_trained
+from colorcli.training.run import Run
 from colorcli.training.views import network_inputs
 
 FAITHFUL = 1e-3

@@ -11,13 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from colorcli.errors import UsageError
+from colorcli.metrics import GRID, SPREAD
 from colorcli.training.networks.base import AB_LIMIT, Head
-
-GRID = 10
-"""Side of an ab bin in CIELAB units (Zhang et al. 2016, section 2.1)."""
-
-SPREAD = 5.0
-"""σ of the soft labels and of the smoothed prior, in CIELAB units (ibid.)."""
 
 DIRECTIONS = 8
 """Of the slices between two clouds of ab."""

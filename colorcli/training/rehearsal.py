@@ -5,6 +5,13 @@ from __future__ import annotations
 from math import lcm
 
 from colorcli.errors import UsageError
+from colorcli.training.building import (
+    build_network,
+    build_objective,
+    restore,
+    side_of_views,
+    weights_are_given,
+)
 from colorcli.training.config import TrainConfig
 from colorcli.training.networks import Colorizing, get_network
 from colorcli.training.objectives import (
@@ -14,7 +21,7 @@ from colorcli.training.objectives import (
     get_objective,
 )
 from colorcli.training.optimization import build_optimizer
-from colorcli.training.run import Run, build_network, build_objective, restore
+from colorcli.training.run import Run
 from colorcli.training.warm_start import start_from
 
 BLOCK = 8
@@ -57,17 +64,6 @@ def rehearse(config: TrainConfig, run: Run, *, resume: bool, init: str | None) -
         restore(network, run.load_checkpoint()["network"], run)
     elif init is not None:
         start_from(network, init, ())
-
-
-def weights_are_given(config: TrainConfig, *, resume: bool, init: str | None) -> bool:
-    """Whether pretrained weights need not be had, since others will be loaded."""
-    # Of a frozen extractor a model folder keeps no weights that training could take over.
-    return resume or (init is not None and not get_network(config.network).extractor)
-
-
-def side_of_views(config: TrainConfig) -> int:
-    """Side of the views that a run trains on: its own, or the network's."""
-    return config.size or get_network(config.network).training_size
 
 
 def refuse_settings(config: TrainConfig, network: Colorizing) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from colorcli.drawing import encode_png
 from colorcli.files import write_whole
 from colorcli.lab import lab_to_rgb
 
@@ -84,8 +85,7 @@ def write_sheet(
     rows = [np.hstack(strips[i : i + columns]) for i in range(0, len(strips), columns)]
     if captions:
         rows.insert(0, np.hstack([_caption(captions, gray.shape[-1])] * columns))
-    picture = cv2.imencode(".png", cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))[1]
-    write_whole(path, picture.tobytes(), replace=True)
+    write_whole(path, encode_png(np.vstack(rows)), replace=True)
 
 
 def _caption(texts: Sequence[str], width: int) -> NDArray[np.uint8]:

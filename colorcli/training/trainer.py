@@ -17,6 +17,13 @@ from colorcli.errors import ColorizeError, UsageError
 from colorcli.interruption import interruptible
 from colorcli.memory import keep_freed_memory
 from colorcli.training.augmentation import Views, centre_views, random_views
+from colorcli.training.building import (
+    build_network,
+    build_objective,
+    restore,
+    side_of_views,
+    weights_are_given,
+)
 from colorcli.training.config import TrainConfig
 from colorcli.training.degradation import degrade
 from colorcli.training.emulsion import exposed
@@ -26,8 +33,8 @@ from colorcli.training.objectives import Rebalanced, bin_shares, get_objective, 
 from colorcli.training.optimization import build_optimizer, schedule
 from colorcli.training.probe import Probe
 from colorcli.training.progress import Mean, Progress
-from colorcli.training.rehearsal import refuse_settings, side_of_views, weights_are_given
-from colorcli.training.run import Run, build_network, build_objective, restore
+from colorcli.training.rehearsal import refuse_settings
+from colorcli.training.run import Run
 from colorcli.training.scenes import scene_loss, scene_names, scene_targets
 from colorcli.training.sheet import plot_log
 from colorcli.training.snapshots import Snapshots

@@ -352,7 +352,8 @@ def test_a_driver_without_the_libraries_of_cuda_spoils_no_output(photos: Path) -
     assert process.returncode == 0, process.stderr
     assert process.stdout.startswith(b"\xff\xd8")
     note, *rest = process.stderr.decode().splitlines()
-    assert note.startswith("note: running on the CPU: the libraries of CUDA do not load; pip inst")
+    assert note.startswith("note: running on the CPU: the libraries of CUDA do not load; ")
+    assert "pip install 'colorize-photos[cuda]'" in note
     assert len(rest) == 2
     found = json.loads(driver_only("doctor", "--json").stdout)
     assert found["provider"] == "CPUExecutionProvider"

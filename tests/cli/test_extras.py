@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from colorcli.extras import pip_install
 
 from .conftest import PACKAGES, said
 
@@ -60,3 +63,15 @@ def test_a_library_that_a_slim_system_lacks_is_one_line_and_its_mend(
     doctor = run("doctor", env={"PYTHONPATH": paths})
     assert doctor.returncode == 1, "it says that a photo cannot be coloured, and why"
     assert said(doctor) == said(done)
+
+
+def test_the_command_that_adds_an_extra_is_for_the_environment_that_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which need not be the one whose `pip` a shell would find."""
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    assert pip_install("web") == "pip install 'colorize-photos[web]'"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert pip_install("web") == f"{sys.executable} -m pip install 'colorize-photos[web]'"
+    monkeypatch.setattr(sys, "prefix", "/home/me/.local/share/pipx/venvs/colorize-photos")
+    assert pip_install("web") == "pipx runpip colorize-photos install 'colorize-photos[web]'"

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
+from colorcli.drawing import encode_png, is_drawn
 from colorcli.errors import UsageError
 from colorcli.training.run import Run
 from colorcli.training.snapshots import Snapshots
@@ -36,8 +38,13 @@ def test_an_earlier_sheet_is_kept_unless_asked(trained: Callable[..., Run], tmp_
     refused = epochs(run, "-o", sheet)
     assert refused.returncode == 2
     assert "--force" in refused.stderr
+    refused = epochs(run, "-o", sheet, "--force")
+    assert "not drawn by colorize" in refused.stderr
     assert sheet.read_bytes() == b"mine"
+    sheet.write_bytes(encode_png(np.zeros((9, 9, 3), np.uint8)))
+    assert epochs(run, "-o", sheet).returncode == 2
     assert epochs(run, "-o", sheet, "--force").returncode == 0
+    assert is_drawn(sheet)
 
 
 def test_what_cannot_be_written_is_said_and_nothing_is(

@@ -14,9 +14,10 @@ import torch
 from colorcli.colorizer import Colorizer, FloatL
 from colorcli.errors import UsageError
 from colorcli.training import faithfulness, reduction
+from colorcli.training.building import load_trained
 from colorcli.training.export import PSNR_LOSS, Blend, Card, Exported, export, export_single
 from colorcli.training.objectives import Objective
-from colorcli.training.run import Run, load_trained
+from colorcli.training.run import Run
 
 from . import timm_stand_in
 

@@ -19,9 +19,10 @@ from torch import nn
 
 from colorcli.errors import ColorizeError, PhotoError, UsageError
 from colorcli.files import is_temporary
+from colorcli.training.building import load_trained
 from colorcli.training.config import TrainConfig
 from colorcli.training.optimization import OPTIMIZERS, build_optimizer, schedule
-from colorcli.training.run import Run, load_trained
+from colorcli.training.run import Run
 from colorcli.training.scenes import UNLABELLED, scene_loss, scene_names, scene_targets
 from colorcli.training.snapshots import Snapshots
 
