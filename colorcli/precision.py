@@ -1,7 +1,7 @@
 """fp32 or int8: which graphs of a model are run, and why.
 
 A model folder may hold its graphs a second time with integer weights and activations; `colorize
-quantize` makes them. They take 0.4 to 0.65 of the time on most CPUs, and cost a little colour,
+quantize` makes them. They take about half of the time on most CPUs, and cost a little colour,
 which is measured when they are made and written beside them.
 
 The rule of `auto`: int8 if the model ships it, it costs no more than `PSNR_LOSS` and

@@ -279,7 +279,7 @@ def _settle_existing(jobs: list[Job], *, force: bool, skip_existing: bool) -> It
         others = f" and {len(there) - 1} more" if len(there) > 1 else ""
         raise UsageError(
             f"{there[0].target}: the output exists already{others}",
-            tip="--skip-existing does the rest, --force replaces",
+            tip="--skip-existing does the others, --force replaces them",
         )
     done = {job.source for job in there} if skip_existing else set()
     for job in jobs:

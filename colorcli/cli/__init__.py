@@ -9,8 +9,8 @@ their top, but those of an optional extra belong inside the function, with a tip
 from __future__ import annotations
 
 COMMANDS: dict[str, str] = {
-    "models": "List the models that can be used.",
-    "doctor": "Show what colorize would run on here, and what is wrong.",
+    "models": "List the available models.",
+    "doctor": "Check the installation and the device.",
     "bench": "Time conversions, beside the paper's own figures.",
     "evaluate": "Measure a model on colour photos, beside gray and the constant mean.",
     "compare": "Compare models: metrics, speed, a sheet and a page with sliders.",
@@ -19,7 +19,7 @@ COMMANDS: dict[str, str] = {
     "epochs": "Lay photos side by side as a run coloured them after more and more training.",
     "export": "Turn a trained run into a model folder.",
     "quantize": "Write 8-bit graphs beside a model, and measure their cost.",
-    "data": "Split, augment, gray and check photos to train on.",
+    "data": "Split, augment, check and convert to gray photos to train on.",
 }
 """Command → the line in `colorize --help`."""
 

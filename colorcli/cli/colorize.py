@@ -122,7 +122,7 @@ def colorize(
         bool,
         typer.Option(
             "--skip-existing",
-            help="Leave out photos whose output exists: goes on where a batch stopped.",
+            help="Leave out photos whose output exists: resumes a batch that stopped.",
             rich_help_panel=_BATCH,
         ),
     ] = False,
@@ -158,9 +158,9 @@ def colorize(
         str | None,
         typer.Option(metavar="N", help="Refuse larger files (2G).", rich_help_panel=_LIMITS),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say errors only.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Say each photo, and show tracebacks.")
+        bool, typer.Option("--verbose", "-v", help="Report every photo, and show tracebacks.")
     ] = False,
 ) -> None:
     """Colours black-and-white photos.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from colorcli.collection import Item
 
 data = typer.Typer(
-    help="Split, augment, gray and check collections of photos; cut out faces.",
+    help="Split, augment, check and convert to gray collections of photos; cut out faces.",
     no_args_is_help=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -57,7 +57,9 @@ def split(
     path = out or (photos if is_folder(photos) else photos.parent) / SPLIT_LIST
     if not is_stream(path):
         if path.name == INDEX:
-            raise UsageError(f"{path}: so the index of shards is called", tip="give another name")
+            raise UsageError(
+                f"{path}: this name is reserved for the index of shards", tip="give another name"
+            )
         refuse_unwritable([path], force=force, suffix=".csv")
     drawn = draw_split(open_collection(photos), shares, seed)
     write_whole(path, split_list(drawn), replace=force)
@@ -75,7 +77,7 @@ def augment(
 ) -> None:
     """Write each train photo and random crops, flips, turns and shears of it; others once.
 
-    For those who want files: `colorize train` does the same while it trains.
+    For those who want files: `colorize train` crops and flips while it trains, and shears if asked.
     """
     from colorcli.cli.outputs import refuse_among
     from colorcli.collection import open_collection

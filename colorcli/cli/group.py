@@ -99,7 +99,14 @@ def load_command(name: str, cls: type[TyperCommand] = _PlainCommand) -> Any:
         app.command(name, cls=cls)(function)
     command: Any = typer.main.get_command(app)
     command.name = name
+    for one in (command, *getattr(command, "commands", {}).values()):
+        one.help = _reflowed(one.help or "")
     return command
+
+
+def _reflowed(text: str) -> str:
+    """A docstring with each paragraph on one line: rich keeps its line breaks but in the first."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 def _refuse_late_command(args: list[str]) -> None:

@@ -121,6 +121,32 @@ def test_help_names_the_extras_that_a_command_needs(
     assert all(extra in said.partition(".")[0] for extra in extras)
 
 
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_pictures_that_are_not_read_are_said_at_the_end(
+    run: Run, photos: Path, options: tuple[str, ...]
+) -> None:
+    for name in ("a.HEIC", "b.heic", "sub/c.gif", "notes.pdf"):
+        (photos / name).write_bytes(b"not looked at")
+    process = run(photos, "-o", "out", *options)
+    assert process.returncode == 0
+    warning, sums = said(process)[-2:]
+    assert warning.endswith("are not read: 1 .gif, 2 .heic; convert them first")
+    assert "3 skipped, 0 failed" in sums
+    assert run(photos, "-o", "other", "--quiet", *options).stderr == b""
+
+
+def test_a_paragraph_of_help_breaks_where_the_line_ends(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    main(["evaluate", "--help"])
+    shown = capsys.readouterr().out
+    assert "of the photos measured where there is none." in " ".join(shown.split())
+    lines = [line.strip() for line in shown.splitlines()]
+    at = next(n for n, line in enumerate(lines) if line.startswith("The constant is"))
+    assert len(lines[at + 1]) > 40, "no stump of a line that the docstring ended there"
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("colorize ")
