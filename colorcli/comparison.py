@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -98,6 +98,7 @@ def compare(
     pictures: int = 12,
     truth: bool = True,
     mean_ab: tuple[float, float] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Comparison:
     """Colour the same photos with each model, and measure those that have colours to compare with.
 
@@ -108,6 +109,7 @@ def compare(
         truth: False treats every photo as black-and-white. Toned photos (sepia) are known by
             themselves, see `NO_COLOUR`; hand-tinted ones are not.
         mean_ab: as in `evaluate`.
+        progress: as in `evaluate`: of the photos that are measured.
 
     Returns:
         Figures and pictures; memory grows with `pictures` alone.
@@ -121,7 +123,9 @@ def compare(
     if not readable:
         raise PhotoError(f"none of {len(items)} photos could be read: {failed[0][1]}")
     titles, shown, _ = show(watches, spread(readable, pictures), truth=truth)
-    report = evaluate(watches, coloured, mean_ab=mean_ab) if truth and coloured else None
+    report = None
+    if truth and coloured:
+        report = evaluate(watches, coloured, mean_ab=mean_ab, progress=progress)
     speeds = {name: watch.megapixels_per_second for name, watch in watches.items()}
     return Comparison(titles, shown, report, speeds, failed)
 

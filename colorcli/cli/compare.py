@@ -11,7 +11,7 @@ import typer
 from colorcli.cli import measuring
 from colorcli.cli.measuring import ModelsAndPhotos
 from colorcli.cli.outputs import refuse_among, refuse_unwritable
-from colorcli.cli.progress import say_failures
+from colorcli.cli.progress import progress_bar, say_failures
 from colorcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -81,13 +81,11 @@ def compare(
     )
     specs = {name: model.spec for name, (model, _) in loaded.items()}
     predictors = {name: predict for name, (_, predict) in loaded.items()}
-    result = run(
-        predictors,
-        items,
-        pictures=pictures,
-        truth=truth,
-        mean_ab=mean_colour(training or items) if truth else None,
-    )
+    mean_ab = mean_colour(training or items) if truth else None
+    with progress_bar(len(items)) as progress:
+        result = run(
+            predictors, items, pictures=pictures, truth=truth, mean_ab=mean_ab, progress=progress
+        )
 
     precisions = {name: model.precision.name for name, (model, _) in loaded.items()}
     rows = _table(result, specs, precisions)

@@ -28,12 +28,14 @@ def quantize(
     the extras `train` and `evaluate`.
     """
     try:
+        from colorcli.training.quantization import CALIBRATION, VALIDATION
         from colorcli.training.quantization import quantize as run
     except ImportError as error:
         raise UsageError(
             f"quantize needs a package that is not installed: {error.name}",
             tip=pip_install("train", "evaluate"),
         ) from None
+    from colorcli.cli.progress import progress_bar
     from colorcli.collection import open_collection, select
     from colorcli.precision import COLOUR_CHANGE, PSNR_LOSS
     from colorcli.spec import ModelSpec, find_model
@@ -42,7 +44,11 @@ def quantize(
     if "int8" in ModelSpec.read(folder).precisions and not force:
         raise UsageError(f"{folder}: has 8-bit graphs already", tip="--force replaces them")
     everything = open_collection(photos)
-    done = run(folder, select(everything, "train", photos), select(everything, "val", photos))
+    training = select(everything, "train", photos)
+    held_out = select(everything, "val", photos)
+    total = min(len(training), CALIBRATION) + min(len(held_out), VALIDATION)
+    with progress_bar(total) as progress:
+        done = run(folder, training, held_out, progress)
     cost = done.spec
     messages.say(
         f"int8: {done.bytes / 1e6:.1f} MB; PSNR {-cost.psnr_loss:+.3f} dB, CIEDE2000 between the "

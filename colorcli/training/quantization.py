@@ -12,8 +12,9 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ def quantize(
     folder: Path,
     calibration: Sequence[Item],
     validation: Sequence[Item],
+    progress: Callable[[int], None] = lambda _done: None,
 ) -> Quantized:
     """Write `*.int8.onnx` beside a model's graphs, and what they cost into its `model.json`.
 
@@ -72,6 +74,7 @@ def quantize(
         folder: of the model; nothing in it changes but `precisions` and the int8 graphs.
         calibration: photos of the training split, evenly thinned to `CALIBRATION`.
         validation: photos of the validation split, evenly thinned to `VALIDATION`.
+        progress: called with the number of photos done, of both kinds together.
 
     Returns:
         What it costs; whether `--precision auto` takes it follows from that.
@@ -84,9 +87,10 @@ def quantize(
     scikit_image("color")
     model = Model.load(str(folder), device="cpu", precision="fp32")
     spec = model.spec
-    chosen = spread(calibration, CALIBRATION)
+    chosen, held_out = spread(calibration, CALIBRATION), spread(validation, VALIDATION)
+    done = count(1)
     with scratch_folder() as work:
-        recorded = _record(model, _lightnesses(chosen, spec), work)
+        recorded = _record(model, _lightnesses(_told(chosen, done, progress), spec), work)
         for file in folder.iterdir():
             if file.is_file():
                 shutil.copyfile(file, work / file.name)
@@ -108,7 +112,7 @@ def quantize(
         description["precisions"] = {**description.get("precisions", {}), "int8": entry}
         (work / "model.json").write_text(json.dumps(description), encoding="utf-8")
         small = Model.load(str(work), device="cpu", precision="int8")
-        loss, change, measured = _cost(model, small, spread(validation, VALIDATION))
+        loss, change, measured = _cost(model, small, _told(held_out, done, progress))
         entry |= {"psnr_loss": round(loss, 4), "colour_change": round(change, 4)}
         names = [values["file"] for values in entries.values()]
         text = json.dumps(description, indent=2) + "\n"
@@ -121,6 +125,15 @@ def quantize(
         )
     size = sum((folder / values["file"]).stat().st_size for values in entries.values())
     return Quantized(PrecisionSpec.parse(entry), size, len(recorded["colorization"]), measured)
+
+
+def _told(
+    items: Sequence[Item], done: Iterator[int], progress: Callable[[int], None]
+) -> Iterator[Item]:
+    """The photos one after the other; after each is told how many are done."""
+    for item in items:
+        yield item
+        progress(next(done))
 
 
 class _Recorded(ort_quantization.CalibrationDataReader):  # type: ignore[misc]
@@ -179,7 +192,7 @@ class _Watched(Model):
         return super().run_graph(name, feeds, stays=stays)
 
 
-def _lightnesses(items: Sequence[Item], spec: ModelSpec) -> Iterator[NDArray[np.float32]]:
+def _lightnesses(items: Iterable[Item], spec: ModelSpec) -> Iterator[NDArray[np.float32]]:
     """L of photos, enlarged to the model's default size where they are smaller."""
     for item in items:
         try:
@@ -251,7 +264,7 @@ def _kept_whole(model: onnx.ModelProto) -> list[str]:
     return convolutions[-1:]
 
 
-def _cost(whole: Model, small: Model, items: Sequence[Item]) -> tuple[float, float, int]:
+def _cost(whole: Model, small: Model, items: Iterable[Item]) -> tuple[float, float, int]:
     """PSNR lost in dB, the mean CIEDE2000 between the two, and how many photos were measured."""
     losses, changes = [], []
     for item in items:
