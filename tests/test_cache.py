@@ -159,6 +159,17 @@ def test_old_entries_go(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert entries(folder) == {names[3], names[4]}
 
 
+def test_what_was_used_lately_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "KEPT", 2)
+    old, older, new = (number * 32 for number in "012")
+    for index, name in enumerate((older, old)):
+        cache.save(folder / name, lambda path: path.write_bytes(b"x") and None)
+        os.utime(folder / name, (index, index))
+    assert cache.load(folder / older, Path.read_bytes) == b"x"
+    cache.save(folder / new, lambda path: path.write_bytes(b"x") and None)
+    assert entries(folder) == {older, new}
+
+
 def test_what_others_keep_in_the_folder_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,16 @@ import pytest
 
 from colorcli import files
 from colorcli.errors import PhotoError
-from colorcli.files import PREFIX, SUFFIX, is_stream, sweep, try_folder, unwritable, write_whole
+from colorcli.files import (
+    PREFIX,
+    SUFFIX,
+    is_stream,
+    is_temporary,
+    sweep,
+    try_folder,
+    unwritable,
+    write_whole,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -263,3 +272,26 @@ def test_a_disk_that_takes_a_part_at_a_time_gets_all(
     monkeypatch.setattr(files.io, "FileIO", Slow)
     files.write_whole(tmp_path / "a", bytes(range(100)))
     assert (tmp_path / "a").read_bytes() == bytes(range(100))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what a descriptor is")
+@pytest.mark.parametrize("replace", [False, True])
+def test_bytes_reach_the_disk_before_the_name_and_the_name_at_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replace: bool
+) -> None:
+    """Or a power cut would leave a name with nothing in it, or no name."""
+    target = tmp_path / "photo.png"
+    synced: list[tuple[str, bool]] = []
+    sync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append((str(Path(f"/proc/self/fd/{descriptor}").readlink()), target.exists()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_whole(target, b"whole", replace=replace)
+    (temporary, named), folder = synced
+    assert is_temporary(Path(temporary).name)
+    assert not named
+    assert folder == (str(tmp_path), True)
+    assert target.read_bytes() == b"whole"

@@ -67,8 +67,8 @@ class Session:
         jobs = self._plan()
         talk = Talk(self._wishes, self._engine, len(jobs), self._report)
         for job in jobs:
-            talk.planned(job)
-        talk.last_planned()
+            talk.tell_planned(job)
+        talk.sum_up_plan()
         return talk.status()
 
     def run(self) -> int:
@@ -96,7 +96,7 @@ class Session:
             size=settings.size, tile=settings.tile, vividness=settings.vividness
         )
         talk = Talk(wishes, self._engine, None, self._report)
-        talk.watching(folder)
+        talk.tell_watching(folder)
         with interruptible(self._stop):
             while self._signal is None:
                 if jobs := looks.look():
@@ -158,7 +158,7 @@ class Session:
         # Closed even if saying fails (the reader went away): the photo in writing is finished.
         with talk.progress(), closing(iter(self._batch)) as outcomes:
             for outcome in outcomes:
-                talk.told(outcome)
+                talk.tell(outcome)
         self._batch = None
 
     def _end(self, talk: Talk) -> int:
@@ -178,7 +178,7 @@ class Session:
             ) as error:  # the photos are done all the same: say how many
                 messages.error(str(error), error.tip)
                 status = 1
-        talk.last()
+        talk.sum_up()
         return status if self._signal is None else 128 + self._signal
 
     def _stop(self, number: int) -> None:

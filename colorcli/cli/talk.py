@@ -86,7 +86,7 @@ class Talk:
                 messages.write_through(None)
                 self._bar = None
 
-    def told(self, outcome: Outcome) -> None:
+    def tell(self, outcome: Outcome) -> None:
         """Says and counts one outcome."""
         if outcome.status == "done":
             self._say_device()
@@ -105,7 +105,7 @@ class Talk:
             else:
                 messages.say(f"{source}: skipped: {outcome.reason}")
 
-    def planned(self, job: Job) -> None:
+    def tell_planned(self, job: Job) -> None:
         """Says what would become of a photo."""
         if job.is_work:
             self._planned += 1
@@ -124,18 +124,18 @@ class Talk:
         if not self._manner.quiet and not self._manner.json:
             print(f"{messages.printable(str(job.source))}: skipped: {job.skip}")
 
-    def watching(self, folder: Path) -> None:
+    def tell_watching(self, folder: Path) -> None:
         """Says that a watch began."""
         if not self._manner.quiet:
             messages.note(f"watching {folder}; Ctrl-C ends")
 
-    def last(self) -> None:
+    def sum_up(self) -> None:
         """The last lines: what was passed over, and the sums."""
         self._say_not_read()
         if not self._manner.quiet:
             messages.say(self._counts.line(self.seconds))
 
-    def last_planned(self) -> None:
+    def sum_up_plan(self) -> None:
         """The last lines of a dry run."""
         self._say_not_read()
         if not self._manner.quiet:

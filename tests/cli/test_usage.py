@@ -237,7 +237,7 @@ def test_a_fault_in_a_batch_shows_its_traceback_when_asked(
     monkeypatch.setenv("COLORIZE_DEBUG", debug)
     manner = SimpleNamespace(json=False, quiet=False, verbose=verbose)
     talk = Talk(manner, Engine(EngineSettings()), 2, None)
-    talk.told(Outcome(Path("a.jpg"), None, "failed", reason="boom", trace="Traceback of boom"))
+    talk.tell(Outcome(Path("a.jpg"), None, "failed", reason="boom", trace="Traceback of boom"))
     err = capsys.readouterr().err
     assert "error: a.jpg: boom" in err
     assert ("Traceback" in err) == (bool(debug) or verbose)
