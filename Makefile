@@ -21,7 +21,7 @@ demo: $(VENV)/core.stamp  ## colour the sample photograph
 	@echo "The photograph in colour: $(CURDIR)/demo/camera.png"
 
 test: $(VENV)/dev.stamp  ## run the tests
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/dev.stamp  ## what ruff and mypy say
 	$(BIN)/ruff check .

@@ -18,6 +18,11 @@ for _name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "COLORIZE_DEBUG"):
 MODELS = Path(__file__).parent.parent / "models"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest first: each is for one worker, which keeps what it has made."""
+    items.sort(key=lambda item: "training" not in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def model_folder() -> Path:
     """The shipped fusion model: real graphs with real weights."""

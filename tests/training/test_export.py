@@ -21,9 +21,6 @@ from colorcli.training.run import Run
 
 from . import timm_stand_in
 
-# What is exported once is for one worker: an export takes ten seconds.
-pytestmark = pytest.mark.xdist_group("export")
-
 CASES: dict[str, dict[str, Any]] = {
     "fusion": {"network": "fusion"},
     "fusion --no-global": {"network": "fusion", "global_features": False},

@@ -19,9 +19,6 @@ from colorcli.errors import ColorizeError, ModelError, PhotoError, UsageError
 from colorcli.training.export import Card, export
 from colorcli.training.run import Run
 
-# What is exported once is for one worker: an export takes ten seconds.
-pytestmark = pytest.mark.xdist_group("export folder")
-
 
 @pytest.fixture(scope="module")
 def exported_once(trained: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -23,8 +23,6 @@ from colorcli.training.run import Run
 
 from .runs import Photos
 
-pytestmark = pytest.mark.xdist_group("router")
-
 
 @pytest.fixture(scope="module")
 def models(trained: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -21,8 +21,6 @@ from colorcli.training.views import network_inputs
 from . import timm_stand_in
 from .runs import Photos, trainer
 
-pytestmark = pytest.mark.xdist_group("warm start")
-
 
 @pytest.fixture(scope="module")
 def folder(trained: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory) -> Path:
