@@ -166,11 +166,17 @@ def scratch_folder() -> Iterator[Path]:
     """A folder for work in progress, where the system keeps such; gone afterwards.
 
     Raises:
-        PhotoError: there is no room in it.
+        PhotoError: there is no such place, or no room in it.
     """
     import tempfile
 
-    with tempfile.TemporaryDirectory() as folder:
+    try:
+        made = tempfile.TemporaryDirectory()
+    except OSError as error:
+        raise PhotoError(
+            f"no place for scratch files: {error.strerror or error}", tip="TMPDIR=FOLDER names one"
+        ) from error
+    with made as folder:
         try:
             yield Path(folder)
         except OSError as error:

@@ -12,7 +12,10 @@ from types import FrameType
 ENDINGS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
-"""The signals that ask a program to end; Windows has no closed terminals."""
+"""The signals that ask a program to end; Windows has none for a terminal that is closed."""
+
+_REPEATED = getattr(signal, "SIGHUP", None)
+"""A shell and the system may both send it when a terminal is closed: nobody asked twice."""
 
 
 @contextmanager
@@ -29,6 +32,8 @@ def interruptible(stop: Callable[[int], None]) -> Iterator[None]:
 
     def hear(number: int, _frame: FrameType | None) -> None:
         nonlocal heard
+        if heard and number == _REPEATED:
+            return
         if heard:
             os._exit(128 + number)  # asked twice: now. Half a file still gets no name.
         heard = True

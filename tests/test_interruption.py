@@ -52,6 +52,16 @@ def test_the_second_ends_the_process() -> None:
     assert (done.stdout, done.returncode) == ("a wish\n", 128 + signal.SIGTERM)
 
 
+@pytest.mark.parametrize("first", [signal.SIGHUP, signal.SIGTERM])
+def test_a_closed_terminal_may_be_told_twice(first: signal.Signals) -> None:
+    """By the shell and by the system; at the end of a session after a polite kill."""
+    heard: list[int] = []
+    with interruptible(heard.append):
+        os.kill(os.getpid(), first)
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert heard == [first]
+
+
 def test_a_thread_beside_the_main_one_hears_nothing() -> None:
     done: list[str] = []
 

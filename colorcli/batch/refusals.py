@@ -23,7 +23,7 @@ def refuse_collisions(writers: Mapping[Path, Path], *, format_given: bool = Fals
         format_given: `--format` was, and may be what makes their names one.
 
     Raises:
-        UsageError: names the first two, and how many more there are.
+        UsageError: names the first two sources, and how many more would write what others do.
     """
     clashes = list(collisions(writers, format_given=format_given).values())
     if not clashes:

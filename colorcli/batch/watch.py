@@ -10,7 +10,7 @@ from colorcli.batch.plan import Job, make_plan, refuse_name_of_photo
 from colorcli.errors import UsageError
 from colorcli.files import is_stream
 from colorcli.looks import is_folder
-from colorcli.walk import walk
+from colorcli.walk import NOT_READ, walk
 
 _Signature = tuple[int, int]  # size, time of the last change
 
@@ -46,18 +46,23 @@ class Watch:
         self._taken: dict[Path, _Signature] = {}
         self._clashing: set[Path] = set()
         self._closed: set[Path] = set()
+        self._passed_over: set[Path] = set()
 
     def look(self) -> list[Job]:
         """The photos that are complete since the last look, in sorted order.
 
-        Before them, folders that cannot be listed any more (a share that went away), each once.
+        Before them, each once, folders that cannot be listed any more (a share that went away) and
+        pictures of kinds that are not read.
         """
         now: dict[Path, _Signature] = {}
         closed: dict[Path, str] = {}
+        not_read: list[Path] = []
         leave_out = None if self._output is None else Path(self._output)
         for entry in walk(self._folder, leave_out=leave_out):
             if entry.is_folder and entry.error is not None:
                 closed[entry.path] = entry.error
+            elif entry.skip == NOT_READ:
+                not_read.append(entry.path)
             elif entry.error is None and entry.skip is None:
                 signature = _signature(entry.path)
                 if signature is not None:
@@ -67,7 +72,11 @@ class Watch:
             for folder, error in closed.items()
             if folder not in self._closed
         ]
+        news += [
+            Job(path, None, skip=NOT_READ) for path in not_read if path not in self._passed_over
+        ]
         self._closed = set(closed)
+        self._passed_over.update(not_read)
         return news + self._complete(now, self._remembered(closed))
 
     def _remembered(self, closed: Collection[Path]) -> dict[Path, _Signature]:

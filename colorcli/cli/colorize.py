@@ -51,7 +51,7 @@ def colorize(
             min=1,
             max=100,
             help="Quality of lossy formats; 100 loses nothing but in JPEG.",
-            show_default="95; 100 for WebP and JPEG 2000 that were stored without loss",
+            show_default="95; 100 where a WebP or JPEG 2000 lost nothing",
             rich_help_panel=_OUTPUT,
         ),
     ] = None,

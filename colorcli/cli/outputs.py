@@ -48,7 +48,7 @@ def refuse_unwritable(
         if _is_somebodys_picture(path):
             raise UsageError(
                 f"{path}: a picture that was not drawn by colorize is there",
-                tip="choose another name, or move it away",
+                tip="choose another name, or move it away; so are sheets of earlier versions",
             )
         if not is_stream(path) and (error := try_folder(path.parent)) is not None:
             raise unwritable(path, error)
@@ -74,8 +74,8 @@ def refuse_among(out: Path, photos: Path) -> None:
 
 def _is_somebodys_picture(path: Path) -> bool:
     """Whether a PNG is there that is no earlier sheet or graph: a photo, perhaps."""
-    if path.suffix.lower() != ".png" or is_stream(path) or not path.is_file():
+    if path.suffix.lower() != ".png" or is_stream(path) or not os.path.isfile(path):  # noqa: PTH113
         return False
     from colorcli.drawing import is_drawn
 
-    return path.stat().st_size > 0 and not is_drawn(path)
+    return os.path.getsize(path) > 0 and not is_drawn(path)  # noqa: PTH202

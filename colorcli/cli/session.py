@@ -6,8 +6,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
@@ -77,7 +77,7 @@ class Session:
         self._check_streams(jobs)
         self._check_apart(jobs)
         talk = Talk(self._wishes, self._engine, len(jobs), self._report)
-        with interruptible(self._stop):
+        with self._reporting(talk), interruptible(self._stop):
             self._colour(jobs, talk)
         return self._end(talk)
 
@@ -97,7 +97,7 @@ class Session:
         )
         talk = Talk(wishes, self._engine, None, self._report)
         talk.tell_watching(folder)
-        with interruptible(self._stop):
+        with self._reporting(talk), interruptible(self._stop):
             while self._signal is None:
                 if jobs := looks.look():
                     self._colour([self._kept_apart(job) for job in jobs], talk)
@@ -155,31 +155,50 @@ class Session:
         self._batch = Batch(jobs, self._settings, self._engine)
         if self._signal is not None:  # it came while a watch was looking
             self._batch.stop()
-        # Closed even if saying fails (the reader went away): the photo in writing is finished.
         with talk.progress(), closing(iter(self._batch)) as outcomes:
-            for outcome in outcomes:
-                talk.tell(outcome)
+            try:
+                for outcome in outcomes:
+                    talk.tell(outcome)
+            except BaseException:  # the reader went away, say
+                self._batch.stop()
+                for outcome in outcomes:  # photos in writing are finished, and count
+                    talk.count(outcome)
+                raise
         self._batch = None
 
     def _end(self, talk: Talk) -> int:
-        interrupted = self._signal is not None
-        status = talk.status()
-        if self._report is not None and self._wishes.report is not None:
-            values = self._report.as_json(
-                seconds=talk.seconds, interrupted=interrupted, model=self._engine.model
-            )
-            text = json.dumps(values, indent=2) + "\n"
-            try:
-                _check_report(self._wishes.report)  # something else may have come there since
-                write_whole(self._wishes.report, text.encode(), replace=True)
-            except (
-                PhotoError,
-                UsageError,
-            ) as error:  # the photos are done all the same: say how many
-                messages.error(str(error), error.tip)
-                status = 1
+        status = max(talk.status(), self._save_report(talk))
         talk.sum_up()
         return status if self._signal is None else 128 + self._signal
+
+    @contextmanager
+    def _reporting(self, talk: Talk) -> Iterator[None]:
+        """Around the work: what was done is reported even if nobody hears of it any more."""
+        try:
+            yield
+        except BaseException:
+            if self._report is not None and self._report.outcomes:
+                with suppress(Exception):
+                    self._save_report(talk)
+            raise
+
+    def _save_report(self, talk: Talk) -> int:
+        """Writes the report, if there is to be one; 1 where that fails."""
+        if self._report is None or self._wishes.report is None:
+            return 0
+        values = self._report.as_json(
+            seconds=talk.seconds,
+            interrupted=self._signal is not None,
+            model=self._engine.model,
+        )
+        text = json.dumps(values, indent=2) + "\n"
+        try:
+            _check_report(self._wishes.report)  # something else may have come there since
+            write_whole(self._wishes.report, text.encode(), replace=True)
+        except (PhotoError, UsageError) as error:  # the photos are done all the same: say how many
+            messages.error(str(error), error.tip)
+            return 1
+        return 0
 
     def _stop(self, number: int) -> None:
         self._signal = number

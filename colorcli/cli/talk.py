@@ -150,12 +150,16 @@ class Talk:
             kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self._not_read.items()))
             messages.warning(f"pictures of these kinds are not read: {kinds}; convert them first")
 
-    def _take(self, outcome: Outcome) -> None:
+    def count(self, outcome: Outcome) -> None:
+        """Counts one outcome, for the sums and the report, and says nothing."""
         self._counts.add(outcome)
         if outcome.reason == NOT_READ:
             self._not_read[outcome.source.suffix.lower()] += 1
         if self._report is not None:
             self._report.outcomes.append(outcome)
+
+    def _take(self, outcome: Outcome) -> None:
+        self.count(outcome)
         if self._manner.json:
             # ASCII, so that names of any bytes pass through any terminal or pipe.
             print(json.dumps(outcome.as_json()), flush=True)

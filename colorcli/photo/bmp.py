@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import struct
 
-import numpy as np
-
-from colorcli.photo.header import Header, MalformedError
+from colorcli.photo.header import Header, MalformedError, Packed
 from colorcli.photo.image import Metadata
 
 # The packing that has a mask for each colour behind the first 40 bytes of the header, and the
@@ -15,7 +13,7 @@ _MASKED, _WITH_ALPHA = 3, 56
 # From this size the header may point to an ICC profile.
 _WITH_PROFILE = 124
 _USUAL = [0xFF0000, 0xFF00, 0xFF]
-_FIVE_BITS = [0x7C00, 0x3E0, 0x1F]
+_FIVE_BITS = (0x7C00, 0x3E0, 0x1F)
 
 
 def inspect(data: bytes) -> Header:
@@ -42,45 +40,19 @@ def inspect(data: bytes) -> Header:
             )
         header.opaque = size < _WITH_ALPHA or not alpha
     elif bits == 16 and packing in (0, _MASKED):
-        masks = list(struct.unpack_from("<3I", data, 54)) if packing == _MASKED else _FIVE_BITS
-        _checked(data, header, bits, packing, pixels_at)
-        header.decodable = _widened(data, header, height, pixels_at, masks)
+        masks = struct.unpack_from("<3I", data, 54) if packing == _MASKED else _FIVE_BITS
+        header.packed = Packed(pixels_at, masks, upright=height < 0)
+        if any(map(_is_odd, masks)):
+            raise MalformedError(
+                "its colours lie in an unusual order, which is not read", tip="save it as PNG"
+            )
+        if packing == _MASKED and size >= _WITH_ALPHA and struct.unpack_from("<I", data, 66)[0]:
+            header.warnings.append("transparency of a BMP of 16 bits is not read: dropped")
     if size >= _WITH_PROFILE:
         kind, (start, length) = data[70:74], struct.unpack_from("<II", data, 126)
         if kind == b"DEBM":  # "MBED", as a little-endian number
             metadata.icc = data[14 + start : 14 + start + length] or None
     return _checked(data, header, bits, packing, pixels_at)
-
-
-def _widened(data: bytes, header: Header, height: int, at: int, masks: list[int]) -> bytes:
-    """A BMP of 16 bits a pixel as one of 24, white as white: OpenCV makes it 248 of 255.
-
-    Raises:
-        MalformedError: a colour has no bits, or bits apart.
-    """
-    stride = (header.width * 16 + 31) // 32 * 2
-    packed = np.frombuffer(data, "<u2", stride * header.height, at).reshape(header.height, stride)
-    wide = -(-3 * header.width // 4) * 4
-    rows = np.zeros((header.height, wide), np.uint8)
-    for place, mask in enumerate(reversed(masks)):
-        shift = (mask & -mask).bit_length() - 1
-        whole = mask >> shift if mask else 0
-        if mask >> 16 or not whole or whole & (whole + 1):
-            raise MalformedError(
-                "its colours lie in an unusual order, which is not read", tip="save it as PNG"
-            )
-        values = np.arange(whole + 1)
-        table = ((values * 255 + whole // 2) // whole).astype(np.uint8)
-        rows[:, place : 3 * header.width : 3] = table[(packed[:, : header.width] & mask) >> shift]
-    pixels = rows.tobytes()
-    return (
-        struct.pack(
-            "<2sIHHIIiiHHIIiiII",
-            *(b"BM", 54 + len(pixels), 0, 0, 54),
-            *(40, header.width, height, 1, 24, 0, len(pixels), 0, 0, 0, 0),
-        )
-        + pixels
-    )
 
 
 def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
@@ -107,3 +79,9 @@ def _checked(data: bytes, header: Header, bits: int, packing: int, pixels_at: in
     if packing in (0, 3) and pixels_at + stride * header.height > len(data):
         raise MalformedError("the file is cut off")
     return header
+
+
+def _is_odd(mask: int) -> bool:
+    """Whether the bits of a colour are none, apart, or not among the 16."""
+    whole = mask >> ((mask & -mask).bit_length() - 1) if mask else 0
+    return not whole or bool(whole & (whole + 1)) or mask > 0xFFFF

@@ -10,7 +10,7 @@ import numpy as np
 from colorcli import lab, srgb
 from colorcli.memory import is_out_of_memory
 from colorcli.photo import icc, managed
-from colorcli.photo.header import MEND, Header, MalformedError
+from colorcli.photo.header import MEND, Header, MalformedError, Packed
 from colorcli.photo.image import STRIP, Array, reduced
 from colorcli.photo.overhear import overhear
 from colorcli.photo.response import Response, power
@@ -43,7 +43,12 @@ def decode(data: bytes, header: Header) -> tuple[Array, Array | None]:
     Raises:
         MalformedError: the decoder gives up, or finds another size than the header's.
     """
-    pixels = _unpacked(data, header) if header.raw else _by_opencv(header.decodable or data, header)
+    if header.packed is not None:
+        pixels = _spread(data, header, header.packed)
+    elif header.raw is not None:
+        pixels = _unpacked(data, header)
+    else:
+        pixels = _by_opencv(header.decodable or data, header)
     if header.spread > 1 and pixels.shape == (header.height, header.spread * header.width):
         pixels = pixels.reshape(header.height, header.width, header.spread)
         if header.differences:
@@ -151,12 +156,14 @@ def _by_opencv(data: bytes, header: Header) -> Array:
     except cv2.error as error:
         if is_out_of_memory(error):
             raise MemoryError from None
-        pixels, said = None, ""
+        pixels, said = None, None
     if pixels is None:
         raise MalformedError(_CUT if header.cut else "its pixels cannot be decoded", tip=MEND)
-    if _BROKEN.search(said):
-        raise MalformedError(_CUT if header.cut else "its pixels are damaged", tip=MEND)
-    if _DOUBTFUL in said:
+    if header.cut and (said is None or _BROKEN.search(said) or _DOUBTFUL in said):
+        raise MalformedError(_CUT, tip=MEND)
+    if _BROKEN.search(said or ""):
+        raise MalformedError("its pixels are damaged", tip=MEND)
+    if _DOUBTFUL in (said or ""):
         header.warnings.append("bytes without a meaning beside its pixels: it may be damaged")
     return pixels
 
@@ -178,6 +185,24 @@ def _unpacked(data: bytes, header: Header) -> Array:
     if channels == 1:
         return pixels[..., 0]
     return pixels[..., [2, 1, 0, 3][:channels]] if channels >= 3 else pixels
+
+
+def _spread(data: bytes, header: Header, packed: Packed) -> Array:
+    """Colours of some bits each, as uint8 (H, W, 3) in OpenCV's order: all of its bits are 255."""
+    height, width = header.height, header.width
+    stride = (16 * width + 31) // 32 * 2
+    stored = np.frombuffer(data, "<u2", stride * height, packed.start).reshape(height, stride)
+    if not packed.upright:
+        stored = stored[::-1]
+    pixels = np.empty((height, width, 3), np.uint8)
+    for place, mask in enumerate(reversed(packed.masks)):
+        low = (mask & -mask).bit_length() - 1
+        whole = mask >> low
+        table = ((np.arange(whole + 1) * 255 + whole // 2) // whole).astype(np.uint8)
+        for start in range(0, height, STRIP):
+            rows = slice(start, start + STRIP)
+            pixels[rows, :, place] = table[(stored[rows, :width] & mask) >> low]
+    return pixels
 
 
 def _managed(pixels: Array, data: bytes, header: Header, profile: bytes) -> Array:

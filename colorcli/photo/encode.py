@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -227,7 +230,8 @@ def _encoded_in_file(pixels: Array, parameters: list[int]) -> bytes:
             done = False
         data = path.read_bytes() if done else b""
         if not data.endswith(jp2.END):
-            path.write_bytes(bytes(pixels.nbytes))  # or a full disk would be nobody's fault
+            if shutil.disk_usage(folder).free < pixels.nbytes:  # the encoder does not say why
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             raise MalformedError(_refusal("jpeg2000", height, width))
     return data
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from colorcli.photo.image import Metadata
 
@@ -21,6 +22,20 @@ class MalformedError(ValueError):
     def __init__(self, message: str, *, tip: str | None = None) -> None:
         super().__init__(message)
         self.tip = tip
+
+
+class Packed(NamedTuple):
+    """Pixels of 16 bits, of which each colour has some.
+
+    Attributes:
+        start: where the rows begin in the file; each is filled up to four bytes.
+        masks: the bits of red, green and blue, each without a gap.
+        upright: whether the first row is the top one.
+    """
+
+    start: int
+    masks: tuple[int, ...]
+    upright: bool
 
 
 @dataclass
@@ -52,6 +67,7 @@ class Header:
             files need no decoder.
         cut: whether the last bytes are missing: of the picture's own the decoder tells.
         lossless: whether it was stored so that nothing need be lost, in a family that may lose.
+        packed: how colours share 16 bits: OpenCV would make the whitest 248 of 255.
         lacking: whether the stored bytes cannot ever unpack to that many pixels.
         decodable: what to hand to the decoder, if not the file as it is.
         warnings: what is lost or guessed, a line each.
@@ -78,6 +94,7 @@ class Header:
     raw: tuple[int, int] | None = None
     cut: bool = False
     lossless: bool = False
+    packed: Packed | None = None
     lacking: bool = False
     decodable: bytes | None = None
     warnings: list[str] = field(default_factory=list)

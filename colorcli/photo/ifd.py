@@ -16,6 +16,10 @@ _CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
 EXIF, GPS, INTEROPERABILITY = 0x8769, 0x8825, 0xA005
 POINTERS = (EXIF, GPS, INTEROPERABILITY)
+# What a directory is to others (NewSubfileType): a preview or a mask of one.
+_SUBFILE, _OF_ANOTHER = 254, 0b101
+# Nobody scans more at once.
+_MOST_PAGES = 10_000
 """Tags whose value is the offset of another directory."""
 
 
@@ -141,6 +145,27 @@ def read(data: bytes, how: Structure, offset: int) -> tuple[Directory, int]:
         return fields, after
     except struct.error:
         raise MalformedError("a directory is cut off") from None
+
+
+def pages(data: bytes, how: Structure) -> int:
+    """How many directories stand in the chain, without previews and masks of others.
+
+    Reads of each where the next is and its first field alone: there may be thousands, each as long
+    as the file.
+    """
+    head, entry, number = ("Q", 20, "Q") if how.big else ("H", 12, "I")
+    found, seen, at = 0, set[int](), how.first
+    while at and at not in seen and len(seen) < _MOST_PAGES:
+        seen.add(at)
+        try:
+            (count,) = struct.unpack_from(how.order + head, data, at)
+            start = at + struct.calcsize(head)
+            tag, _, _, value = struct.unpack_from(f"{how.order}HH{number}I", data, start)
+            (at,) = struct.unpack_from(how.order + number, data, start + count * entry)
+        except struct.error:
+            break
+        found += tag != _SUBFILE or not value & _OF_ANOTHER
+    return found
 
 
 def write(fields: Directory, start: int, order: str, *, within: bytes = b"") -> bytes:

@@ -120,7 +120,7 @@ def _is_reversible(data: bytes, at: int, stop: int) -> bool:
         marker, length = struct.unpack_from(">HH", data, at)
         if marker == _COD:
             return data[at + 13] == 1
-        if marker == _SOT:
+        if marker == _SOT or marker < 0xFF00 or length < 2:
             break
         at += 2 + length
     return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import struct
-import sys
 
 from colorcli.photo import exif, iptc
 from colorcli.photo.header import MEND, Header, MalformedError
@@ -45,10 +44,12 @@ def inspect(data: bytes) -> Header:
     while True:
         found = _MARKER.search(data, at)
         if found is None:
-            if not whole_scan or sys.platform != "linux":
+            if not whole_scan:
                 raise MalformedError("the file is cut off", tip=MEND)
-            # Recovered from a card, say. The decoder tells whether all the rest is there.
-            keep.append(b"\xff\xd9")
+            # Recovered from a card, say. The decoder tells whether all the rest is there, but takes
+            # zeros, with which what is lost was filled up, for pixels.
+            scan = keep.pop().rstrip(b"\0")
+            keep += [scan, b"\0" if scan.endswith(b"\xff") else b"", b"\xff\xd9"]
             at, cut = len(data), True
             break
         at, marker = found.start(), data[found.start() + 1]

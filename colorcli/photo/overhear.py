@@ -27,7 +27,7 @@ _ENOUGH = 4096
 
 def overhear(
     call: Callable[[], _T], on_hearing: Callable[[], object] = lambda: None
-) -> tuple[_T, str]:
+) -> tuple[_T, str | None]:
     """Call something in a thread of its own, and catch what it prints on standard error.
 
     Costs a tenth of a millisecond. Where the system offers no such thread (not Linux, or older
@@ -38,27 +38,27 @@ def overhear(
         on_hearing: called before it, where what it prints will be caught.
 
     Returns:
-        What it returns, and what it printed: at most 4096 bytes, empty where nothing is caught.
+        What it returns, and what it printed: at most 4096 bytes; None where nothing is caught.
     """
     if sys.platform != "linux":
-        return call(), ""
+        return call(), None
     with ThreadPoolExecutor(1, "colorize-overhear") as pool:
         try:
             heard = pool.submit(_apart, call, on_hearing)
         except RuntimeError:  # no thread to be had
-            return call(), ""
+            return call(), None
         return heard.result()
 
 
-def _apart(call: Callable[[], _T], on_hearing: Callable[[], object]) -> tuple[_T, str]:
+def _apart(call: Callable[[], _T], on_hearing: Callable[[], object]) -> tuple[_T, str | None]:
     """`overhear`, in a thread that may change its descriptors."""
     if not _leave_descriptors():
-        return call(), ""
+        return call(), None
     try:
         shown, caught = os.dup(2), os.memfd_create("overheard")
         os.dup2(caught, 2)
     except OSError:
-        return call(), ""
+        return call(), None
     try:
         on_hearing()
         result = call()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from contextlib import suppress
 from dataclasses import replace
 
 from colorcli.photo import exif, ifd, iptc
@@ -33,8 +32,6 @@ _UNREAD = {
 _UNREAD |= {50002: "JPEG XL", 52546: "JPEG XL"}
 _CMYK, _LAB = 5, (8, 9, 10)
 _TIP = "save it as RGB or gray, of 8 or 16 bits"
-# Nobody scans more at once, and a chain may bite its own tail.
-_MOST_PAGES = 10_000
 _RGB = 2
 # Channels that carry the colours, by photometric interpretation.
 _COLOURS = {0: 1, 1: 1, _RGB: 3, 3: 1, 6: 3}
@@ -67,8 +64,7 @@ def inspect(data: bytes) -> Header:
     fields, following = ifd.read(data, how, how.first)
     metadata = Metadata()
     header = Header(_first(fields, _WIDTH), _first(fields, _HEIGHT), metadata)
-    if following:
-        pages = 1 + _further(data, how, following)
+    if following and (pages := ifd.pages(data, how)) > 1:
         header.warnings.append(
             f"{pages} pages: only the first is read, `tiffsplit` makes a file of each"
         )
@@ -145,16 +141,6 @@ def inspect(data: bytes) -> Header:
     return header
 
 
-def _further(data: bytes, how: ifd.Structure, at: int) -> int:
-    """How many directories there are from the one at offset `at` on."""
-    seen: set[int] = set()
-    with suppress(MalformedError):
-        while at and at not in seen and len(seen) < _MOST_PAGES:
-            seen.add(at)
-            _, at = ifd.read(data, how, at)
-    return len(seen)
-
-
 def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
     """Put metadata into an encoded TIFF: its directory is written anew behind the pixels.
 
@@ -180,6 +166,8 @@ def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
         found, _ = ifd.read(metadata.exif, source, source.first)
         kept = _DESCRIPTIVE if metadata.dpi is not None else (*_DESCRIPTIVE, *_RESOLUTION)
         fields |= {tag: found[tag] for tag in kept if tag in found}
+        if _UNIT in fields and not _is_unit(fields[_UNIT]):
+            del fields[_UNIT]  # readers would complain
         below = exif.tree_of(metadata.exif, source, found)
         if below.get(ifd.EXIF, {}).pop(exif.MAKER_NOTE, None) is not None:
             lost.append("TIFF holds no maker notes of a camera, which point into its EXIF: dropped")
@@ -198,6 +186,14 @@ def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
     head = encoded[:4] + struct.pack(f"{order}I", start)
     directory = ifd.write_tree(fields, below, start, order)
     return b"".join((head, encoded[8:], b"\0" * (len(encoded) % 2), directory)), lost
+
+
+def _is_unit(entry: ifd.Entry) -> bool:
+    """Whether it is one of the units of resolution that there are: none, inch, centimetre."""
+    try:
+        return entry.integer() in (1, 2, 3)
+    except MalformedError:
+        return False
 
 
 def _first(fields: ifd.Directory, tag: int, default: int | None = None) -> int:

@@ -347,7 +347,7 @@ document.addEventListener("keydown", event => {
   act();
 });
 // Time spent elsewhere is not time to an answer.
-let hiddenAt = null;
+let hiddenAt = document.hidden ? performance.now() : null;
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) hiddenAt = performance.now();
   else if (hiddenAt !== null) {

@@ -7,6 +7,7 @@ import pytest
 from colorcli.batch.plan import Job
 from colorcli.batch.watch import Watch, check_watch
 from colorcli.errors import UsageError
+from colorcli.walk import NOT_READ
 
 from .trees import touch
 
@@ -24,6 +25,15 @@ def look(watch: Watch) -> list[Job]:
 
 def test_a_photo_is_taken_once(watch: Watch) -> None:
     assert [job.source.name for job in look(watch)] == ["a.png"]
+    assert look(watch) == []
+
+
+def test_a_picture_that_is_not_read_is_said_once(watch: Watch) -> None:
+    touch("album/b.heic")
+    assert [(job.source.name, job.skip) for job in look(watch)] == [
+        ("b.heic", NOT_READ),
+        ("a.png", None),
+    ]
     assert look(watch) == []
 
 

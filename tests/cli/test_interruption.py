@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import re
 import select
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import cv2
 import pytest
+
+from colorcli.interruption import ENDINGS
 
 from .conftest import Run, Start, said
 
@@ -35,7 +37,7 @@ def temporaries(folder: Path) -> list[str]:
     return [path.name for path in folder.glob(".colorize-*")]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", ENDINGS)
 def test_a_run_that_is_stopped_ends_well_and_goes_on_later(
     start: Start, run: Run, many: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -77,8 +79,12 @@ def test_killed_at_any_moment(start: Start, run: Run, many: Path, tmp_path: Path
     assert temporaries(out) == []
 
 
-def test_a_reader_that_goes_away(start: Start, many: Path) -> None:
-    with start(many, "-o", "out", "--json", "--size", "64", bufsize=0) as process:
+@pytest.mark.skipif(sys.platform != "linux", reason="pipes can be made small on Linux")
+def test_a_reader_that_goes_away(start: Start, many: Path, tmp_path: Path) -> None:
+    options = ("--json", "--size", "64", "--report", "report.json")
+    with start(many, "-o", "out", *options, bufsize=0) as process:
+        import fcntl
+
         assert process.stdout is not None
         # Too small for all 24 lines: the run cannot end before its reader has gone.
         assert fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096) == 4096
@@ -88,6 +94,9 @@ def test_a_reader_that_goes_away(start: Start, many: Path) -> None:
         err = process.stderr.read()
         assert process.wait(60) == 1
     assert b"Traceback" not in err
+    # What was done is reported though nobody listens any more.
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert 0 < report["done"] == len(pictures(tmp_path / "out")) < 24
     assert b"Exception ignored" not in err
 
 

@@ -134,5 +134,5 @@ def test_where_the_kernel_refuses_nothing_is_caught(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("colorcli.photo.overhear._leave_descriptors", lambda: False)
-    assert overhear(lambda: said_by_c(b"shown")) == (None, "")
+    assert overhear(lambda: said_by_c(b"shown")) == (None, None)
     assert capfd.readouterr().err == "shown"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import shutil
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -318,15 +321,42 @@ def test_what_was_kept_without_loss_stays_so(
             assert own != encode_photo(photo, Tint(), format=chosen, quality=5)
 
 
-def test_jpeg_2000_leaves_nothing_where_everybody_may_read(
+def test_jpeg_2000_is_made_where_nobody_else_may_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    encode_photo(Photo.from_array(samples.camera()), Tint(), format="jpeg2000")
+    """OpenCV by itself writes it into a file of /tmp that all may read, and leaves it there."""
+    seen: list[tuple[Path, int]] = []
+    write = cv2.imwrite
+
+    def imwrite(path: str, *rest: object) -> bool:
+        folder = Path(path).parent
+        seen.append((folder.parent, folder.stat().st_mode & 0o777))
+        return bool(write(path, *rest))
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(cv2, "imwrite", imwrite)
+    file = encode_photo(Photo.from_array(samples.camera()), Tint(), format="jpeg2000")
+    assert read_photo(file).shape == samples.camera().shape
+    assert seen == [(tmp_path, 0o700)]
     with pytest.raises(PhotoError, match="below the encoder's limit"):
         encode_photo(Photo.from_array(np.zeros((9, 9), np.uint8)), Tint(), format="jpeg2000")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_room_for_scratch_files_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo = Photo.from_array(samples.camera())
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(PhotoError, match="no place for scratch files") as caught:
+        encode_photo(photo, Tint(), format="jpeg2000")
+    assert "TMPDIR" in str(caught.value.tip)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(cv2, "imwrite", lambda *_: False)
+    with pytest.raises(PhotoError, match="the encoder gives up"):
+        encode_photo(photo, Tint(), format="jpeg2000")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5))
+    with pytest.raises(PhotoError, match="the disk is full") as caught:
+        encode_photo(photo, Tint(), format="jpeg2000")
+    assert "TMPDIR" in str(caught.value.tip)
 
 
 def test_jpeg_is_written_without_thinning_colour() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 import tracemalloc
 import zlib
 from pathlib import Path
@@ -177,3 +178,28 @@ def test_fields_that_share_bytes_do_not_multiply() -> None:
     photo = read_photo(samples.saved(samples.camera(), "JPEG", exif=exif))
     assert photo.metadata.exif is None
     assert "EXIF" in photo.warnings[0]
+
+
+def test_chains_that_only_look_long_cost_nothing() -> None:
+    """Directories that overlap, each as long as the file; a code stream whose head never ends."""
+    count, step, chain = 65_535, 12, 2000
+    tiff = bytearray(samples.tiff(samples.camera()))
+    how = ifd.structure(bytes(tiff))
+    (fields,) = struct.unpack_from("<H", tiff, how.first)
+    start = len(tiff)
+    struct.pack_into("<I", tiff, how.first + 2 + 12 * fields, start)
+    tiff += bytes(step * chain + 2 + 12 * count + 4)
+    for number in range(chain):
+        at = start + step * number
+        struct.pack_into("<H", tiff, at, count)
+        struct.pack_into("<I", tiff, at + 2 + 12 * count, at + step)
+    before = time.process_time()
+    assert ifd.pages(bytes(tiff), how) > chain
+    assert time.process_time() - before < 30, "each is not read whole"
+
+    plain = samples.saved(samples.camera(), "JPEG2000")
+    at = plain.index(b"\xff\x4f\xff\x51")
+    (length,) = struct.unpack_from(">H", plain, at + 4)
+    zeros = plain[: at + 4 + length] + bytes(1 << 20) + b"\xff\xd9"
+    with pytest.raises(PhotoError):
+        read_photo(zeros)

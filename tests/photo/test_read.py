@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import threading
@@ -10,12 +11,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from skimage import data
 
 from colorcli import lab
 from colorcli.errors import PhotoError
-from colorcli.photo import Limits, png, read_photo
+from colorcli.photo import Limits, ifd, png, read_photo
 
 from . import samples
 from .samples import tiff
@@ -413,6 +415,28 @@ def test_a_channel_of_unknown_meaning_is_no_transparency(depth: int) -> None:
         assert photo.alpha is None
         assert "unknown meaning" in photo.warnings[0]
         assert off(photo.gray, gray if depth == 8 else gray / 257) < 0.01
+
+
+@pytest.mark.parametrize("options", [{}, {"byteorder": ">"}, {"bigtiff": True}])
+def test_the_pages_of_a_tiff_are_counted(options: dict) -> None:
+    def pages(*kinds: int) -> tuple[str, ...]:
+        file = io.BytesIO()
+        with tifffile.TiffWriter(file, **options) as writer:
+            for kind in kinds:
+                writer.write(samples.camera(), subfiletype=kind, metadata=None)
+        return read_photo(file.getvalue()).warnings
+
+    assert pages(0) == ()
+    assert pages(0, 1, 1) == (), "previews of the first"
+    assert pages(*[0] * 30)[0].startswith("30 pages: only the first is read")
+
+
+def test_a_page_that_follows_itself_is_one() -> None:
+    file = bytearray(samples.tiff(samples.camera()))
+    how = ifd.structure(bytes(file))
+    (count,) = struct.unpack_from(how.order + "H", file, how.first)
+    struct.pack_into(how.order + "I", file, how.first + 2 + 12 * count, how.first)
+    assert read_photo(bytes(file)).warnings == ()
 
 
 @pytest.mark.parametrize("depth", [8, 16])

@@ -113,6 +113,22 @@ def test_a_jpeg_that_lacks_nothing_but_its_end_is_read(options: dict[str, Any]) 
     recovered = whole[:-2] + bytes(512)
     if not options.get("progressive"):
         np.testing.assert_array_equal(read_photo(recovered).gray, expected.gray)
+    for share in (0.3, 0.5, 0.8, 0.95):
+        kept = int(share * len(whole))
+        for zeros in (len(whole) - kept, 4096, 1 << 20):
+            with pytest.raises(PhotoError, match="the file is cut off"):
+                read_photo(whole[:kept] + bytes(zeros))
+
+
+def test_where_the_decoder_cannot_be_heard_a_jpeg_without_its_end_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = samples.saved(GRAY, "JPEG")
+    monkeypatch.setattr("colorcli.photo.overhear._leave_descriptors", lambda: False)
+    assert read_photo(whole).warnings == ()
+    for cut in (2, len(whole) // 2):
+        with pytest.raises(PhotoError, match="the file is cut off"):
+            read_photo(whole[:-cut])
 
 
 def test_a_thumbnail_does_not_hide_that_a_jpeg_is_cut() -> None:

@@ -193,12 +193,22 @@ def test_time_elsewhere_is_not_time_to_an_answer() -> None:
     go(true, 60); go(false, 3); go(true, 5); go(false, 1);
     const seen = now - shownAt;
     shownAt = null; go(true, 5); go(false, 1);
-    console.log(JSON.stringify([seen, shownAt]));
+    const none = shownAt;
+    document.hidden = true;  // as a page that was opened behind others
+    {
+      %s
+      shownAt = now; now += 9000; go(false, 2);
+    }
+    console.log(JSON.stringify([seen, none, now - shownAt]));
     """
     run = subprocess.run(
-        [node, "-"], input=script % handler[0], capture_output=True, text=True, check=True
+        [node, "-"],
+        input=script % (handler[0], handler[0]),
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert json.loads(run.stdout) == [24000, None]
+    assert json.loads(run.stdout) == [24000, None, 2000]
 
 
 def test_a_study_is_not_replaced_unasked(
