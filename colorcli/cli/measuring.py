@@ -162,8 +162,9 @@ def table_of(scores: Mapping[str, Scores]) -> list[list[str]]:
 
 def originals_of(report: Report) -> str:
     """One line on the photos themselves."""
+    photos = "1 photo" if report.photos == 1 else f"{report.photos} photos"
     return (
-        f"{report.photos} photos, {report.pixels / 1e6:.1f} Mpx; originals: "
+        f"{photos}, {report.pixels / 1e6:.1f} Mpx; originals: "
         f"colorfulness {report.colorfulness:.1f}, mean chroma {report.chroma:.1f}; "
         f"constant mean a {report.mean_ab[0]:.1f}, b {report.mean_ab[1]:.1f}"
     )
