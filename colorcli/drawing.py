@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from colorcli.photo.png import chunk
+
 _HEAD = 33
 """Bytes of a PNG's signature and its first chunk, IHDR."""
 
-
-def _mark() -> bytes:
-    body = b"tEXtSource\0drawn by colorize"
-    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+_MARK = chunk(b"tEXt", b"Source\0drawn by colorize")
 
 
 def encode_png(rgb: NDArray[Any]) -> bytes:
@@ -27,14 +24,13 @@ def encode_png(rgb: NDArray[Any]) -> bytes:
 
 def marked(png: bytes) -> bytes:
     """A PNG as it is, and a text in it that says who drew it."""
-    return png[:_HEAD] + _mark() + png[_HEAD:]
+    return png[:_HEAD] + _MARK + png[_HEAD:]
 
 
 def is_drawn(path: Path) -> bool:
     """Whether a file is such a PNG."""
-    mark = _mark()
     try:
         with path.open("rb") as file:
-            return file.read(_HEAD + len(mark)).endswith(mark)
+            return file.read(_HEAD + len(_MARK)).endswith(_MARK)
     except OSError:
         return False

@@ -90,7 +90,7 @@ def write_whole(path: Path, data: bytes, *, replace: bool = False) -> None:
     except OSError as error:
         raise unwritable(path, error) from error
     with whole_file(path, replace=replace) as file:
-        _fill(file, data)
+        fill(file, data)
 
 
 @contextlib.contextmanager
@@ -144,7 +144,7 @@ def write_together(files: Sequence[tuple[Path, bytes]]) -> None:
                 _make_folder(path.parent)
                 _sweep_once(path.parent)
                 file, temporary = stack.enter_context(_temporary(path.parent))
-                _fill(file, data)
+                fill(file, data)
                 os.fsync(file.fileno())
             except OSError as error:
                 raise unwritable(path, error) from error
@@ -361,7 +361,8 @@ def _lend_permissions(path: Path, file: io.FileIO) -> None:
             os.fchmod(file.fileno(), stat.S_IMODE(mode))
 
 
-def _fill(file: io.FileIO, data: bytes) -> None:
+def fill(file: io.FileIO, data: bytes) -> None:
+    """Writes all of `data`, of which a file may take a part at a time."""
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]

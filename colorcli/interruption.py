@@ -32,12 +32,11 @@ def interruptible(stop: Callable[[int], None]) -> Iterator[None]:
 
     def hear(number: int, _frame: FrameType | None) -> None:
         nonlocal heard
-        if heard and number == _REPEATED:
-            return
-        if heard:
+        if not heard:
+            heard = True
+            stop(number)
+        elif number != _REPEATED:
             os._exit(128 + number)  # asked twice: now. Half a file still gets no name.
-        heard = True
-        stop(number)
 
     heeded = [number for number in ENDINGS if signal.getsignal(number) != signal.SIG_IGN]
     before = {number: signal.signal(number, hear) for number in heeded}

@@ -40,11 +40,11 @@ def walk(folder: Path, *, leave_out: Path | None = None) -> list[Entry]:
     """The photos in `folder` and below it, sorted by path.
 
     A photo is a file whose suffix names a known format; other pictures (`FOREIGN`) are entries that
-    say so. Hidden files and folders (`._*` of macOS
-    among them) are left out, and so is `leave_out`. Earlier outputs are entries that say so: the
-    photo `x.color.jpg` beside a photo `x`, the folder `x.color` beside a folder `x`. Symbolic
-    links are followed, but no folder is entered twice, so loops end; a link with a photo's name
-    that leads nowhere is an entry with an error.
+    say so. Hidden files and folders (`._*` of macOS among them) are left out, and so is
+    `leave_out`. Earlier outputs are entries that say so: the photo `x.color.jpg` beside a photo
+    `x`, the folder `x.color` beside a folder `x`. Symbolic links are followed, but no folder is
+    entered twice, so loops end; a link with a photo's name that leads nowhere is an entry with an
+    error.
 
     Args:
         folder: where to begin; it exists.

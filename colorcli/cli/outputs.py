@@ -48,7 +48,7 @@ def refuse_unwritable(
         if _is_somebodys_picture(path):
             raise UsageError(
                 f"{path}: a picture that was not drawn by colorize is there",
-                tip="choose another name, or move it away; so are sheets of earlier versions",
+                tip="choose another name, or move it away (a sheet of an earlier version, too)",
             )
         if not is_stream(path) and (error := try_folder(path.parent)) is not None:
             raise unwritable(path, error)

@@ -111,15 +111,15 @@ def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
     """
     added = []
     if metadata.icc is not None:
-        added.append(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)))
+        added.append(chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)))
     if metadata.dpi is not None:
         across, down = (round(value / 0.0254) for value in metadata.dpi)
-        added.append(_chunk(b"pHYs", struct.pack(">IIB", across, down, 1)))
+        added.append(chunk(b"pHYs", struct.pack(">IIB", across, down, 1)))
     if metadata.exif is not None:
-        added.append(_chunk(b"eXIf", metadata.exif))
+        added.append(chunk(b"eXIf", metadata.exif))
     if metadata.xmp is not None:
-        added.append(_chunk(b"iTXt", _XMP + b"\0\0\0\0\0" + metadata.xmp))
-    added += (_chunk(kind, text) for kind, text in metadata.notes if kind in _TEXTS)
+        added.append(chunk(b"iTXt", _XMP + b"\0\0\0\0\0" + metadata.xmp))
+    added += (chunk(kind, text) for kind, text in metadata.notes if kind in _TEXTS)
     end_of_size = len(SIGNATURE) + 25
     return b"".join((encoded[:end_of_size], *added, encoded[end_of_size:])), []
 
@@ -145,7 +145,8 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         at = stop + 4
 
 
-def _chunk(name: bytes, body: bytes) -> bytes:
+def chunk(name: bytes, body: bytes) -> bytes:
+    """A chunk as it stands in a PNG: its length, its name, its body, and the CRC of both."""
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 

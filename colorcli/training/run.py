@@ -20,7 +20,7 @@ from typing import IO, Any, ClassVar, cast
 import torch
 
 from colorcli.errors import UsageError
-from colorcli.files import whole_file, write_whole
+from colorcli.files import fill, whole_file, write_whole
 from colorcli.training.config import TrainConfig
 from colorcli.training.probe import FILE as PROBE
 
@@ -275,10 +275,8 @@ class _Heard:
         self.refused: OSError | None = None
 
     def write(self, data: bytes) -> int:
-        rest = memoryview(data)
         try:
-            while rest:
-                rest = rest[self._file.write(rest) :]
+            fill(self._file, data)
         except OSError as error:
             self.refused = error
             raise

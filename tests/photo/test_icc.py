@@ -286,7 +286,7 @@ def test_png_gamma_that_makes_no_sense_does_not_count(stored: int) -> None:
     from colorcli.photo import png
 
     plain = samples.saved(GRAY, "PNG")
-    odd = plain[:33] + png._chunk(b"gAMA", struct.pack(">I", stored)) + plain[33:]
+    odd = plain[:33] + png.chunk(b"gAMA", struct.pack(">I", stored)) + plain[33:]
     assert (read_photo(odd).gray == GRAY).all()
 
 
@@ -294,7 +294,7 @@ def test_png_gamma_without_a_profile_counts() -> None:
     from colorcli.photo import png
 
     plain = samples.saved(GRAY, "PNG")
-    linear = plain[:33] + png._chunk(b"gAMA", struct.pack(">I", 100000)) + plain[33:]
+    linear = plain[:33] + png.chunk(b"gAMA", struct.pack(">I", 100000)) + plain[33:]
     assert np.abs(lab.Y_from_L(read_photo(linear).L().astype(np.float64)) - GRAY / 255).max() < 1e-4
-    usual = plain[:33] + png._chunk(b"gAMA", struct.pack(">I", 45455)) + plain[33:]
+    usual = plain[:33] + png.chunk(b"gAMA", struct.pack(">I", 45455)) + plain[33:]
     assert (read_photo(usual).gray == GRAY).all()

@@ -55,9 +55,9 @@ def test_bytes_are_counted_before_reading(tmp_path: Path, no_decoder: None) -> N
 
 
 def bomb(width: int, height: int) -> bytes:
-    size = png._chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    size = png.chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
     packed = zlib.compress(bytes(10_000_000), 9)
-    return png.SIGNATURE + size + png._chunk(b"IDAT", packed) + png._chunk(b"IEND", b"")
+    return png.SIGNATURE + size + png.chunk(b"IDAT", packed) + png.chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("size", [(30000, 30000), (2**31 - 1, 2**31 - 1)])
@@ -74,7 +74,7 @@ def test_more_than_opencv_takes_is_said(no_decoder: None) -> None:
 
 def test_a_profile_that_unpacks_without_end_is_dropped() -> None:
     plain = samples.saved(samples.camera(), "PNG")
-    profile = png._chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(64 * 1024**2), 9))
+    profile = png.chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(64 * 1024**2), 9))
     photo = read_photo(plain[:33] + profile + plain[33:])
     assert photo.metadata.icc is None
     assert "ICC" in photo.warnings[0]
@@ -89,8 +89,8 @@ def test_a_header_that_lies_about_the_size_is_an_error() -> None:
 
 
 def test_too_few_bytes_for_the_pixels_are_told_before_decoding(no_decoder: None) -> None:
-    size = png._chunk(b"IHDR", struct.pack(">IIBBBBB", 20000, 20000, 8, 0, 0, 0, 0))
-    rest = png._chunk(b"IDAT", zlib.compress(b"")) + png._chunk(b"IEND", b"")
+    size = png.chunk(b"IHDR", struct.pack(">IIBBBBB", 20000, 20000, 8, 0, 0, 0, 0))
+    rest = png.chunk(b"IDAT", zlib.compress(b"")) + png.chunk(b"IEND", b"")
     with pytest.raises(PhotoError, match="cut off"):
         read_photo(png.SIGNATURE + size + rest)
 
@@ -98,8 +98,8 @@ def test_too_few_bytes_for_the_pixels_are_told_before_decoding(no_decoder: None)
 def test_the_emptiest_png_there_is_has_bytes_enough() -> None:
     rows = np.zeros((4000, 4000), np.uint8)
     packed = zlib.compress(bytes(4001 * 4000), 9)
-    size = png._chunk(b"IHDR", struct.pack(">IIBBBBB", 4000, 4000, 8, 0, 0, 0, 0))
-    file = png.SIGNATURE + size + png._chunk(b"IDAT", packed) + png._chunk(b"IEND", b"")
+    size = png.chunk(b"IHDR", struct.pack(">IIBBBBB", 4000, 4000, 8, 0, 0, 0, 0))
+    file = png.SIGNATURE + size + png.chunk(b"IDAT", packed) + png.chunk(b"IEND", b"")
     assert (read_photo(file).gray == rows).all()
 
 

@@ -70,7 +70,7 @@ def said_of(word: str) -> str:
 
 def test_texts_without_end_are_cut_with_a_warning() -> None:
     whole = png_with_texts()
-    long = png._chunk(b"tEXt", b"Description\0" + b"x" * 600_000)
+    long = png.chunk(b"tEXt", b"Description\0" + b"x" * 600_000)
     photo = read_photo(whole[:33] + long + long + whole[33:])
     assert len(photo.metadata.notes) == 1
     assert "1 MB" in photo.warnings[0]
@@ -78,7 +78,7 @@ def test_texts_without_end_are_cut_with_a_warning() -> None:
 
 def test_profiles_wrapped_into_text_are_dropped_with_a_warning() -> None:
     whole = png_with_texts()
-    wrapped = png._chunk(b"zTXt", b"Raw profile type exif\0\0junk")
+    wrapped = png.chunk(b"zTXt", b"Raw profile type exif\0\0junk")
     photo = read_photo(whole[:33] + wrapped + whole[33:])
     assert len(photo.metadata.notes) == 3
     assert "ImageMagick" in photo.warnings[0]

@@ -212,7 +212,7 @@ def test_an_orientation_stated_in_xmp_alone_counts(orientation: int) -> None:
     by_exif = read_photo(samples.saved(GRAY, "PNG", exif=samples.exif(orientation))).gray
     plain = samples.saved(GRAY, "PNG")
     for xmp in (packet, element):
-        chunk = png._chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp)
+        chunk = png.chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp)
         assert (read_photo(plain[:33] + chunk + plain[33:]).gray == by_exif).all()
         tagged = samples.saved(GRAY, "TIFF", tiffinfo={700: xmp})
         assert (read_photo(tagged).gray == by_exif).all()
@@ -223,7 +223,7 @@ def test_an_orientation_stated_in_xmp_alone_counts(orientation: int) -> None:
 
 def test_exif_of_a_png_may_begin_like_that_of_a_jpeg() -> None:
     plain = samples.saved(GRAY, "PNG")
-    chunk = png._chunk(b"eXIf", b"Exif\0\0" + samples.exif(6).tobytes()[6:])
+    chunk = png.chunk(b"eXIf", b"Exif\0\0" + samples.exif(6).tobytes()[6:])
     photo = read_photo(plain[:33] + chunk + plain[33:])
     assert photo.warnings == ()
     assert photo.shape == GRAY.shape[::-1]

@@ -52,7 +52,7 @@ def test_a_profile_of_another_space_counts(name: str) -> None:
 
 def test_png_gamma_without_a_profile_counts() -> None:
     plain = samples.saved(COLOUR, "PNG")
-    linear = plain[:33] + png._chunk(b"gAMA", struct.pack(">I", 100000)) + plain[33:]
+    linear = plain[:33] + png.chunk(b"gAMA", struct.pack(">I", 100000)) + plain[33:]
     L = lab.rgb_to_lab(read_rgb(linear))[..., 0]
     assert np.abs(L - read_photo(linear).L()).max() < 0.6
 

@@ -83,7 +83,7 @@ def test_an_export_onto_a_full_disk_leaves_the_model_that_was_there(
     run = trained(network="fusion", epochs=9)
     before = {path.name: path.read_bytes() for path in plain.iterdir()}
     filled: list[bytes] = []
-    fill = files._fill
+    fill = files.fill
 
     def full(file: io.FileIO, data: bytes) -> None:
         filled.append(data)
@@ -91,7 +91,7 @@ def test_an_export_onto_a_full_disk_leaves_the_model_that_was_there(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         fill(file, data)
 
-    monkeypatch.setattr(files, "_fill", full)
+    monkeypatch.setattr(files, "fill", full)
     with pytest.raises(PhotoError, match="the disk is full"):
         export(run, plain, Card("x"), reduce=False)
     assert {path.name: path.read_bytes() for path in plain.iterdir()} == before
