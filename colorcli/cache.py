@@ -3,8 +3,8 @@
 Folding constants, fusing layers and laying weights out for the CPU's vector width takes far longer
 than reading the result back. Results are the same to the last bit. An entry is a folder of its own,
 named after everything it depends on, so a new onnxruntime, another CPU or another model simply
-look elsewhere; whatever is wrong with the cache (stale, unwritable, full, cut off), the graph is
-loaded as if there were none.
+look elsewhere; what onnxruntime finds wrong with an entry, or the system with the folder (stale,
+unwritable, full, cut off), is as if there were none. Weights are not hashed anew at each start.
 
 `COLORIZE_CACHE` names the folder, or switches the cache off (`off`, `0`, or empty).
 """

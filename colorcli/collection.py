@@ -208,22 +208,24 @@ def photo_paths(root: Path) -> list[Path]:
 def _from_shards(shards: list[Path], validation: float) -> list[Item]:
     folder = shards[0].parent
     index, listed = read_index(folder), read_split_list(folder)
-    items = []
+    found: dict[str, Item] = {}
+    named: dict[str, str] = {}
     for shard in shards:
-        names: dict[str, str] = {}
         for name, location in _members(shard):
             key, suffix = PurePosixPath(name).stem, PurePosixPath(name).suffix.lower()
-            if names.setdefault(key, name) != name:
+            here = f"{name} in {shard.name}"
+            if (other := named.setdefault(key, here)) != here:
                 raise PhotoError(
-                    f"{shard}: {names[key]} and {name} are both called {key!r}",
-                    tip="give each photo of a shard a stem of its own",
+                    f"{folder}: {other} and {here} are both called {key!r}",
+                    tip="give each photo of the shards a stem of its own",
                 )
             entry = index.get((shard.stem, key)) or Entry(
                 hashed_split(key, validation), shard.stem, "", ""
             )
             split = listed.get(key, entry.split)
-            items.append(Item(key, split, entry.source, entry.label, entry.terms, location, suffix))
-    return items
+            # Of members of one name the last counts: so tar replaces a file.
+            found[key] = Item(key, split, entry.source, entry.label, entry.terms, location, suffix)
+    return list(found.values())
 
 
 def _members(shard: Path) -> Iterator[tuple[str, Location]]:

@@ -32,6 +32,9 @@ MOST_VIVID = 100.0
 NARROWEST = 64
 """Pixels that `auto` leaves of a panorama's short side: of fewer the network sees no things."""
 
+FARTHEST = 1e6
+"""Of ab, whatever the vividness; what is further, or not even a number, is no colour."""
+
 LARGEST_PASS = 2048**2
 """Pixels seen at once at most, however much memory is free: beyond, halos cost next to nothing."""
 
@@ -172,7 +175,14 @@ class Colorizer:
     def predict_L(
         self, L: NDArray[np.float32], *, size: Size = "auto", vividness: float = 1.0
     ) -> NDArray[np.float32]:
-        """ab for L given as a float array: `(H, W)` in [0, 100] → float32 `(H, W, 2)`."""
+        """ab for L given as a float array: `(H, W)` in [0, 100] → float32 `(H, W, 2)`.
+
+        Raises:
+            PhotoError: it has no pixels, or values that are no lightness.
+            Others: as `predict`.
+        """
+        if L.ndim != 2 or not L.size or not np.isfinite(L).all():
+            raise PhotoError(f"L of the shape {L.shape} holds no pixels, or no lightness")
         return self.predict(FloatL(L), size=size, vividness=vividness).whole(L)
 
     def predict(
@@ -233,9 +243,10 @@ class Colorizer:
             else:
                 break
         # Overflow or broken weights would end as black pixels that look like work done.
-        if not np.isfinite(grid).all():
+        if not np.abs(grid).max() < FARTHEST:
             raise ModelError(
-                f"{self.model.spec.folder}: the model gives numbers that are no colours"
+                f"{self.model.spec.folder}: the model gives numbers that are no colours",
+                tip="install the model anew, and try COLORIZE_CACHE=off",
             )
         return AbMap(grid, means, extent=extent, shape=photo.shape)
 
@@ -309,6 +320,7 @@ class Colorizer:
             return shape
         longest = self.model.spec.default_size if isinstance(size, str) else size
         multiple = self.model.spec.multiple
+        longest = longest // multiple * multiple
         scale = longest / max(shape)
         if size == "auto":
             scale = max(scale, NARROWEST / min(shape))
@@ -325,7 +337,8 @@ class Colorizer:
 
     def _smaller(self, tile: int | None, padded: tuple[int, ...]) -> int:
         """The next smaller tile to try when memory ran out."""
-        current = tile or int(min(padded[0] * padded[1], self._affordable_area()) ** 0.5)
+        area = min(padded[0] * padded[1], tile**2 if tile else self._affordable_area())
+        current = math.isqrt(area)
         if current <= self.smallest_tile:
             raise PhotoError(
                 f"the memory of {self.model.device} does not suffice, even for the smallest tiles",

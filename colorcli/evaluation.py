@@ -127,7 +127,7 @@ def evaluate(
         for future in waiting:
             future.result()
     if not total.photos:
-        raise PhotoError(f"none of {len(items)} photos could be read: {failed[0][1]}")
+        raise PhotoError(f"none of {len(items)} photos could be read: {': '.join(failed[0])}")
     return Report(
         photos=total.photos,
         pixels=total.pixels,
@@ -190,10 +190,7 @@ class _Photo:
 
     @classmethod
     def read(cls, item: Item, crop: int | None) -> _Photo:
-        try:
-            rgb = read_rgb(item.read())
-        except PhotoError as error:
-            raise PhotoError(f"{item.key}: {error}", tip=error.tip) from error
+        rgb = read_rgb(item.read())
         return cls(rgb if crop is None else centre_crop(rgb, crop))
 
     def predict(self, name: str, model: Predict) -> None:

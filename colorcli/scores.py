@@ -80,11 +80,11 @@ class Tally:
         with self._lock:
             self.photos += 1
             self._originals.append(original)
+            true_ab, _ = next(iter(errors.values()))
+            self.pixels += true_ab[..., 0].size
             for name, row in rows.items():
                 self._rows[name].append(row)
                 self._errors[name].add(*errors[name])
-                pixels = errors[name][0][..., 0].size
-            self.pixels += pixels
 
     def original(self, metric: str) -> float:
         """Mean over photos of "colorfulness" or "chroma" of the originals."""

@@ -180,6 +180,8 @@ class ModelSpec(NamedTuple):
                 raise ModelError(
                     f"{path}: a graph reads low-level features, but no graph makes them"
                 )
+        if spec.global_ is not None and spec.global_.size is None:
+            raise ModelError(f"{path}: the global graph has no size")
         if spec.low_level is not None and spec.colorization.reads == "L":
             raise ModelError(f"{path}: a graph makes low-level features, but none colours them")
         return spec
@@ -205,16 +207,14 @@ class ModelSpec(NamedTuple):
             graphs[key] = graphs[key]._replace(path=path, sha256=sha256)
         return graphs
 
-    @property
-    def bytes(self) -> int:
-        """Size of the graphs on disk."""
-        return sum(graph.path.stat().st_size for graph in self.graphs)
+    def bytes_at(self, precision: str) -> int:
+        """Size on disk of the graphs that run at a precision; raises as `graphs_at`."""
+        return sum(graph.path.stat().st_size for graph in self.graphs_at(precision).values())
 
-    @property
-    def sha256(self) -> str:
-        """Hash over the graphs, in the order they run."""
+    def sha256_at(self, precision: str) -> str:
+        """Hash over the graphs that run at a precision, one after the other; as `graphs_at`."""
         digest = hashlib.sha256()
-        for graph in self.graphs:
+        for graph in self.graphs_at(precision).values():
             digest.update(graph.path.read_bytes())
         return digest.hexdigest()
 

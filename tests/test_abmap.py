@@ -123,6 +123,27 @@ def test_padding_beyond_the_photo_is_cut_off_not_squeezed_in() -> None:
     np.testing.assert_array_equal(cut, padded[:13, :11])
 
 
+def test_the_fit_is_the_guided_filter_of_its_source() -> None:
+    """He, Sun and Tang 2013, equations 5, 6 and 8, window by window."""
+    L, ab = random((23, 31), 0, 100), random((23, 31, 2), -80, 80)
+    ab[:, 15:] += L[:, 15:, None] * 0.4
+
+    def means(values: np.ndarray) -> np.ndarray:
+        """Over the window around each cell; what lies outside is mirrored, edges included."""
+        padded = np.pad(values.astype(np.float64), RADIUS, mode="symmetric")
+        side = 2 * RADIUS + 1
+        return np.lib.stride_tricks.sliding_window_view(padded, (side, side)).mean((2, 3))
+
+    slopes, offsets = linear_in_L(ab, L)
+    for channel in range(2):
+        p, mean_L = ab[..., channel], means(L)
+        variance = means(L.astype(np.float64) ** 2) - mean_L**2
+        a = (means(L.astype(np.float64) * p) - mean_L * means(p)) / (variance + EPSILON)
+        b = means(p) - a * mean_L
+        np.testing.assert_allclose(slopes[..., channel], means(a), atol=1e-3)
+        np.testing.assert_allclose(offsets[..., channel], means(b), atol=5e-2)
+
+
 def test_the_mean_of_a_windows_fits_has_no_seams() -> None:
     """Where windows begin to hold an edge, the fits of single cells would jump."""
     L = np.full((1, 60), 30, np.float32)

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -150,6 +151,22 @@ def test_the_paper_stands_beside() -> None:
     rows = table.comparison(figures_of({(224, False): 0.1, (224, True): 0.02, (300, False): 0.5}))
     assert rows[1] == ["224×224", "0.020", "0.100", "5.0×", "0.153", "0.459", "3.0×"]
     assert rows[2] == ["300×300", "–", "0.500", "–", "", "", ""]
+
+
+def test_what_the_mean_hides_is_in_columns_of_its_own() -> None:
+    timing = Timing((0.1, 0.1, 0.4), (2.5,), 3_000_000)
+    figures = replace(figures_of({(1000, False): 0.1}), cells=(Cell((1000, 1000), False, timing),))
+    title, row = table.details(figures)
+    assert dict(zip(title, row, strict=True)) == {
+        "Image size": "1000×1000",
+        "on": "CPU",
+        "mean": "0.2000",
+        "median": "0.1000",
+        "p95": "0.4000",
+        "Mpixel/s": "10.00",
+        "peak MB": "3",
+        "first run": "2.5000",
+    }
 
 
 def test_the_exponent_of_a_power_law() -> None:

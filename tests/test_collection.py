@@ -62,6 +62,21 @@ def test_bytes_come_from_the_middle_of_a_shard(shards: Path) -> None:
     assert [item.read() for item in items] == [*(photo(i) for i in range(6)), photo(9)]
 
 
+def test_a_key_that_two_shards_share_is_refused(tmp_path: Path) -> None:
+    for shard in ("a", "b"):
+        write_tar(tmp_path / f"{shard}.tar", {"same.png": b"1"})
+    with pytest.raises(PhotoError, match=r"same\.png in a\.tar and same\.png in b\.tar"):
+        open_collection(tmp_path)
+
+
+def test_of_members_of_one_name_the_last_counts_as_tar_has_it(tmp_path: Path) -> None:
+    write_tar(tmp_path / "a.tar", {"one.png": b"old", "two.png": b"2"})
+    with tarfile.open(tmp_path / "a.tar", "a") as tar:
+        tar.addfile(tarfile.TarInfo("one.png"), io.BytesIO())
+    items = open_collection(tmp_path)
+    assert [(item.key, item.location.size) for item in items] == [("one", 0), ("two", 1)]
+
+
 def test_a_single_shard_uses_the_index_beside_it(shards: Path) -> None:
     assert [item.split for item in open_collection(shards / "b.tar")] == ["val"]
 

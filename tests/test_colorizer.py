@@ -10,7 +10,7 @@ import pytest
 from skimage import data
 
 import colorcli.colorizer
-from colorcli.colorizer import SMALLEST_TILE, Colorizer, FloatL
+from colorcli.colorizer import BYTES_PER_PIXEL, SMALLEST_TILE, Colorizer, FloatL
 from colorcli.errors import ModelError, PhotoError, UsageError
 from colorcli.lab import rgb_to_lab
 from colorcli.model import Features
@@ -67,14 +67,17 @@ def test_tiling_really_shows_the_network_small_pieces_only(colorizer, L, monkeyp
     seen = seen_by_the_low_level_network(colorizer, monkeypatch)
     colorizer.predict(FloatL(L), size="full", tile=320)
     assert len(seen) > 2
-    assert max(map(prod, seen)) <= 1.5 * 320**2
+    assert max(map(prod, seen)) <= 320**2
 
 
-def test_the_network_sees_at_most_the_size_asked_for(colorizer, L, monkeypatch) -> None:
+@pytest.mark.parametrize(("size", "seen_as"), [(160, (160, 96)), (165, (160, 96)), (44, (40, 24))])
+def test_the_network_sees_at_most_the_size_asked_for(
+    colorizer, L, monkeypatch, size, seen_as
+) -> None:
     seen = seen_by_the_low_level_network(colorizer, monkeypatch)
-    colorizer.predict(FloatL(L[:, :300]), size=160)
-    assert (160, 96) in seen
-    assert max(max(shape) for shape in seen) <= 224
+    colorizer.predict(FloatL(L[:, :300]), size=size)
+    side = colorizer.model.global_size
+    assert sorted(seen) == sorted([seen_as, (side, side)])
 
 
 def test_a_photo_of_the_global_size_is_passed_through_the_low_level_network_once(
@@ -214,14 +217,30 @@ def test_memory_that_never_suffices_is_said_never_hidden(colorizer, L, monkeypat
         colorizer.predict(FloatL(L), size="full")
 
 
+def test_what_did_not_fit_into_memory_is_not_tried_again(colorizer, L, monkeypatch) -> None:
+    tried: list[tuple[int, int]] = []
+
+    def none(L: np.ndarray) -> np.ndarray:
+        tried.append(L.shape[2:])
+        raise MemoryError
+
+    monkeypatch.setattr(colorizer.model, "low_level", none)
+    with pytest.raises(PhotoError, match="even for the smallest tiles"):
+        colorizer.predict(FloatL(L), size="full", tile=8192)
+    assert len(tried) == len(set(tried)) > 1
+
+
 def test_little_free_memory_means_tiles(colorizer, L, monkeypatch) -> None:
     seen = seen_by_the_low_level_network(colorizer, monkeypatch)
-    monkeypatch.setattr(colorcli.colorizer, "available_memory", lambda: 4 * 320 * 300**2)
+    monkeypatch.setattr(
+        colorcli.colorizer, "available_memory", lambda: 4 * BYTES_PER_PIXEL * 300**2
+    )
     colorizer.predict(FloatL(L), size="full")
-    assert max(map(prod, seen)) < L.size
+    assert len(seen) > 2
+    assert max(map(prod, seen)) <= 300**2, "a quarter of the memory is for the network"
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e35])
 def test_a_model_that_gives_no_colours_is_an_error_never_a_black_photo(
     colorizer, L, monkeypatch, value
 ) -> None:
@@ -229,6 +248,14 @@ def test_a_model_that_gives_no_colours_is_an_error_never_a_black_photo(
     monkeypatch.setattr(colorizer.model, "ab", lambda *a, **k: ab(*a, **k) * np.float32(value))
     with pytest.raises(ModelError, match="are no colours"):
         colorizer.predict_L(L)
+
+
+@pytest.mark.parametrize(
+    "broken", [np.full((9, 9), np.nan, np.float32), np.empty((0, 9), np.float32), np.ones(3)]
+)
+def test_what_is_no_lightness_is_not_the_models_fault(colorizer, broken) -> None:
+    with pytest.raises(PhotoError, match="holds no pixels, or no lightness"):
+        colorizer.predict_L(broken)
 
 
 def test_a_grid_of_another_shape_than_described_is_an_error(colorizer, L, monkeypatch) -> None:

@@ -120,13 +120,32 @@ def test_the_first_call_is_not_timed() -> None:
     assert watch.pixels == 2 * 200
 
 
-def test_the_sheet_has_a_cell_for_each_picture() -> None:
-    red = np.full((30, 60, 3), (255, 0, 0), np.uint8)
-    rows = [Shown("a", {"gray": red, "true": red}), Shown("b", {"gray": red})]
-    sheet = contact_sheet(["gray", "a very long name of a model – 2", "true"], rows, side=60)
+def test_all_later_calls_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = iter([0.0, 1.0, 10.0, 12.0])
+    monkeypatch.setattr("colorcli.comparison.time.perf_counter", lambda: next(ticks))
+    watch = Stopwatch(blue)
+    for _ in range(2):
+        watch(np.zeros((1000, 1000), np.float32))
+    assert watch.megapixels_per_second == pytest.approx(2 / 3)
+
+
+def test_the_sheet_has_each_picture_in_its_column_and_row() -> None:
+    titles = ["gray", "a very long name of a model – 2", "true"]
+    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
+    plain = {
+        title: np.full((30, 60, 3), colour, np.uint8)
+        for title, colour in zip(titles, colours, strict=True)
+    }
+    rows = [Shown("a", plain), Shown("b", {"true": plain["true"]})]
+    sheet = contact_sheet(titles, rows, side=60)
     assert sheet.dtype == np.uint8
-    is_red = (sheet == (255, 0, 0)).all(axis=2)
-    assert is_red.sum() == 3 * red.shape[0] * red.shape[1]
+    width = sheet.shape[1] // 3
+    for column, (colour, expected) in enumerate(zip(colours, (1, 1, 2), strict=True)):
+        here = (sheet == colour).all(axis=2)
+        assert here.sum() == expected * 30 * 60
+        assert here[:, column * width : (column + 1) * width].sum() == here.sum()
+    is_blue = (sheet == colours[2]).all(axis=2).any(axis=1)
+    assert is_blue[: len(sheet) // 2].sum() == is_blue[len(sheet) // 2 :].sum() == 30
     decoded = cv2.imdecode(np.frombuffer(encode_png(sheet), np.uint8), cv2.IMREAD_COLOR_RGB)
     assert (decoded == sheet).all()
 

@@ -167,6 +167,27 @@ def test_a_transform_keeps_size_and_colours(astronaut: np.ndarray) -> None:
         assert not np.array_equal(made, astronaut)
 
 
+def test_a_transform_turns_zooms_and_shears_no_more_than_it_says() -> None:
+    """Ramps across and down tell where each pixel came from."""
+    down, across = np.mgrid[0:240, 0:240].astype(np.uint8)
+    ramps = np.dstack([across, down, down])
+    turned, zooms, shears = [], [], []
+    for seed in range(60):
+        made = random_transform(ramps, np.random.default_rng(seed)).astype(float)
+        # Around the middle nothing is mirrored in.
+        part = made[100:140, 100:140]
+        x, y = ((part[:, -1] - part[:, 0]) / 39)[:, :2].mean(0)
+        u, v = ((part[-1] - part[0]) / 39)[:, :2].mean(0)
+        turned.append(np.degrees(np.arctan2(y * np.sign(x), abs(x))))
+        zooms.append(np.hypot(x, y))
+        shears.append((x * u + y * v) / (x * x + y * y) * np.sign(x))
+    assert max(map(abs, turned)) < 8.5
+    assert 0.69 < min(zooms) < 0.75 < 0.95 < max(zooms) < 1.01
+    assert max(map(abs, shears)) < 0.13
+    assert min(turned) < -5 < 5 < max(turned)
+    assert min(shears) < -0.08 < 0.08 < max(shears)
+
+
 def test_a_transform_of_one_colour_changes_nothing() -> None:
     plain = np.full((20, 33, 3), (200, 100, 50), np.uint8)
     assert (random_transform(plain, np.random.default_rng(0)) == plain).all()

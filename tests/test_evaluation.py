@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from colorcli import metrics
 from colorcli.cli.ending import run_command_line
 from colorcli.collection import Item, open_collection
 from colorcli.errors import PhotoError, UsageError
@@ -20,7 +22,7 @@ from colorcli.evaluation import (
     evaluate,
     mean_colour,
 )
-from colorcli.lab import rgb_to_lab
+from colorcli.lab import lab_to_rgb, rgb_to_lab
 from colorcli.scores import PSNR_CEILING
 
 skimage_data = pytest.importorskip("skimage.data")
@@ -66,6 +68,34 @@ def test_a_perfect_prediction_scores_full_marks(items: list[Item]) -> None:
     assert scores.ciede2000 < 0.05
     assert scores.colorfulness_ratio == pytest.approx(1, abs=0.01)
     assert scores.chroma_ratio == pytest.approx(1, abs=0.01)
+
+
+def test_each_score_is_the_metric_of_its_name(items: list[Item]) -> None:
+    """On one photo, whose colours a model halves."""
+    (item,) = items[:1]
+    scores = evaluate(Truth([item], 0.5), [item]).scores["model"]
+    rgb = cv2.imdecode(np.frombuffer(item.read(), np.uint8), 1)[..., ::-1]
+    true = rgb_to_lab(rgb)
+    made = true * np.float32((1, 0.5, 0.5))
+    made_rgb = lab_to_rgb(made[..., 0], made[..., 1:])
+    errors = metrics.ErrorHistogram()
+    errors.add(true[..., 1:], made[..., 1:])
+    colourful, chroma = metrics.colorfulness(made_rgb), metrics.mean_chroma(made[..., 1:])
+    expected = {
+        "psnr": metrics.psnr(rgb, made_rgb),
+        "ssim": metrics.ssim(rgb, made_rgb),
+        "auc": errors.auc(),
+        "auc_rebalanced_smoothed": errors.auc_rebalanced(),
+        "auc_rebalanced_unsmoothed": errors.auc_rebalanced(sigma=0),
+        "ciede2000": metrics.ciede2000(true, made),
+        "colorfulness": colourful,
+        "colorfulness_ratio": colourful / metrics.colorfulness(rgb),
+        "chroma": chroma,
+        "chroma_ratio": chroma / metrics.mean_chroma(true[..., 1:]),
+    }
+    found = {name: getattr(scores, name) for name in expected}
+    assert found == pytest.approx(expected, rel=1e-4)
+    assert len({round(value, 3) for value in expected.values()}) == len(expected)
 
 
 def test_the_baselines_are_always_there(items: list[Item]) -> None:
@@ -122,6 +152,17 @@ def test_scores_by_source(items: list[Item]) -> None:
     whole = report.as_dict()["scores"][GRAY]
     only = report.as_dict()["by_source"][items[0].source][GRAY]
     assert {**only, "seconds": 0} == {**whole, "seconds": 0}
+
+
+def test_each_source_has_the_scores_of_its_own_photos(items: list[Item]) -> None:
+    mixed = [replace(item, source=f"source {i % 2}") for i, item in enumerate(items)]
+    report = evaluate({}, mixed, mean_ab=(1.0, 2.0), by_source=True)
+    assert list(report.by_source) == ["source 0", "source 1"]
+    for source, scores in report.by_source.items():
+        own = [item for item in mixed if item.source == source]
+        alone = evaluate({}, own, mean_ab=(1.0, 2.0)).scores
+        for name in (GRAY, CONSTANT):
+            assert replace(scores[name], seconds=0) == replace(alone[name], seconds=0)
 
 
 def test_progress_and_failures(items: list[Item], tmp_path: Path) -> None:

@@ -141,6 +141,14 @@ def test_an_unknown_device_is_a_wrong_usage(model_folder: Path) -> None:
             {"graphs": {n: {"file": f"{n}.onnx"} for n in ("low_level", "colorization")}},
             "none colours them",
         ),
+        (
+            {
+                "graphs": {
+                    n: {"file": f"{n}.onnx", "reads": "L"} for n in ("global", "colorization")
+                }
+            },
+            "the global graph has no size",
+        ),
         ({"input": {"multiple": 0, "halo": 64}}, "missing or wrong"),
         ({"default_size": float("inf")}, "missing or wrong"),
         ({"input": {"multiple": 8, "halo": -8}}, "missing or wrong"),

@@ -180,11 +180,15 @@ class Batch:
                 raise
 
     def _call_others(self) -> None:
-        others = min(self._workers.predictors, self._engine.at_once) - 1
-        with self._changed:
-            self._predicting += others
-        for _ in range(others):
-            self._start(self._follow)
+        for _ in range(min(self._workers.predictors, self._engine.at_once) - 1):
+            with self._changed:
+                self._predicting += 1
+            try:
+                self._start(self._follow)
+            except RuntimeError:  # no thread to be had: those that there are do the work
+                with self._changed:
+                    self._predicting -= 1
+                return
 
     @contextmanager
     def _ending(self) -> Iterator[None]:

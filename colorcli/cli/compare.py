@@ -127,7 +127,8 @@ def _table(
     parameters = {name: spec.network.get("parameters") for name, spec in specs.items()}
     rows.append(row("precision", precisions))
     rows.append(row("speed, Mpx/s", speeds))
-    rows.append(row("size, MB", {name: f"{spec.bytes / 1e6:.1f}" for name, spec in specs.items()}))
+    sizes = {name: spec.bytes_at(precisions[name]) for name, spec in specs.items()}
+    rows.append(row("size, MB", {name: f"{size / 1e6:.1f}" for name, size in sizes.items()}))
     rows.append(
         row("parameters, M", {k: f"{n / 1e6:.1f}" for k, n in parameters.items() if n is not None})
     )
@@ -142,7 +143,7 @@ def _as_json(
             name: {
                 "folder": str(spec.folder),
                 "precision": precisions[name],
-                "bytes": spec.bytes,
+                "bytes": spec.bytes_at(precisions[name]),
                 "parameters": spec.network.get("parameters"),
                 "megapixels_per_second": result.megapixels_per_second[name],
             }

@@ -98,8 +98,8 @@ def _try_out(model: str, device: str, precision: str) -> dict[str, Any]:
             "name": spec.name,
             "version": spec.version,
             "folder": str(spec.folder),
-            "bytes": spec.bytes,
-            "sha256": spec.sha256,
+            "bytes": spec.bytes_at(loaded.precision.name),
+            "sha256": spec.sha256_at(loaded.precision.name),
         },
     }
 

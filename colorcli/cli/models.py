@@ -45,7 +45,7 @@ def _row(name: str, folder: Path, spec: Any) -> dict[str, Any]:
     return {
         "name": name,
         "version": spec.version,
-        "bytes": spec.bytes,
+        "bytes": spec.bytes_at("fp32"),
         "parameters": spec.network.get("parameters"),
         "license": spec.license,
         "trained_on": spec.trained_on,

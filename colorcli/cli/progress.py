@@ -12,7 +12,7 @@ from colorcli.cli import messages
 def say_failures(failed: Sequence[tuple[str, str]]) -> None:
     """One line for each photo that could not be read."""
     for key, reason in failed:
-        messages.error(reason if reason.startswith(key) else f"{key}: {reason}")
+        messages.error(f"{key}: {reason}")
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 
 import cv2
 import numpy as np
@@ -152,7 +153,7 @@ def _by_tables(pixels: Array) -> bool:
 def _by_opencv(data: bytes, header: Header) -> Array:
     stored = np.frombuffer(data, np.uint8)
     try:
-        pixels, said = overhear(lambda: cv2.imdecode(stored, cv2.IMREAD_UNCHANGED), _speak_up)
+        pixels, said = overhear(lambda: cv2.imdecode(stored, cv2.IMREAD_UNCHANGED), _Speaking)
     except cv2.error as error:
         if is_out_of_memory(error):
             raise MemoryError from None
@@ -168,9 +169,22 @@ def _by_opencv(data: bytes, header: Header) -> Array:
     return pixels
 
 
-def _speak_up() -> None:
-    """Let OpenCV say what libtiff says, now that nobody sees it."""
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+class _Speaking:
+    """OpenCV says what libtiff says, while nobody sees it: its level is that of all threads."""
+
+    _lock = threading.Lock()
+    _threads = 0
+
+    def __enter__(self) -> None:
+        with _Speaking._lock:
+            _Speaking._threads += 1
+            cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+
+    def __exit__(self, *_: object) -> None:
+        with _Speaking._lock:
+            _Speaking._threads -= 1
+            if not _Speaking._threads:
+                cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def _unpacked(data: bytes, header: Header) -> Array:

@@ -99,10 +99,10 @@ def encode_photo(
         ),
         icc=_tag(metadata.icc),
     )
-    if format == "pnm":
-        comment = f"The colors are predicted by {by}" if mark else None
-        return pnm.write(render(photo, ab), comment)
     try:
+        if format == "pnm":
+            comment = f"The colors are predicted by {by}" if mark else None
+            return pnm.write(render(photo, ab), comment)
         pixels = render(photo, ab, bgr=True)
         if maximum is not None:
             pixels = reduced(pixels, maximum)

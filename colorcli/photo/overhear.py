@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 _T = TypeVar("_T")
@@ -26,7 +27,8 @@ _ENOUGH = 4096
 
 
 def overhear(
-    call: Callable[[], _T], on_hearing: Callable[[], object] = lambda: None
+    call: Callable[[], _T],
+    while_heard: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> tuple[_T, str | None]:
     """Call something in a thread of its own, and catch what it prints on standard error.
 
@@ -35,7 +37,7 @@ def overhear(
 
     Args:
         call: raises what it likes; may not need a descriptor that is open already.
-        on_hearing: called before it, where what it prints will be caught.
+        while_heard: entered around it, where what it prints is caught.
 
     Returns:
         What it returns, and what it printed: at most 4096 bytes; None where nothing is caught.
@@ -44,13 +46,15 @@ def overhear(
         return call(), None
     with ThreadPoolExecutor(1, "colorize-overhear") as pool:
         try:
-            heard = pool.submit(_apart, call, on_hearing)
+            heard = pool.submit(_apart, call, while_heard)
         except RuntimeError:  # no thread to be had
             return call(), None
         return heard.result()
 
 
-def _apart(call: Callable[[], _T], on_hearing: Callable[[], object]) -> tuple[_T, str | None]:
+def _apart(
+    call: Callable[[], _T], while_heard: Callable[[], AbstractContextManager[object]]
+) -> tuple[_T, str | None]:
     """`overhear`, in a thread that may change its descriptors."""
     if not _leave_descriptors():
         return call(), None
@@ -60,8 +64,8 @@ def _apart(call: Callable[[], _T], on_hearing: Callable[[], object]) -> tuple[_T
     except OSError:
         return call(), None
     try:
-        on_hearing()
-        result = call()
+        with while_heard():
+            result = call()
     finally:
         # Threads that the library has started meanwhile, and keeps, share this table.
         os.dup2(shown, 2)

@@ -23,11 +23,11 @@ def inspect(data: bytes) -> Header:
         MalformedError: it is cut off, has no size, or its pixels are of a kind that is not read.
     """
     if data[:2] == b"P7":
-        fields = _pam(data)
+        fields, start = _pam(data)
         width, height, channels, maximum = (
             fields.get(name, 0) for name in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL")
         )
-        start, binary, digits = fields[b"ENDHDR"], True, (0, 0)
+        binary, digits = True, (0, 0)
     else:
         kind = data[1] - ord("0")
         numbers, at, digits = [], 2, (0, 0)
@@ -87,12 +87,12 @@ def write(pixels: Array, comment: str | None) -> bytes:
     return head.encode("ascii", "replace") + big_endian.tobytes()
 
 
-def _pam(data: bytes) -> dict[bytes, int]:
-    """The numbers of a PAM header; ENDHDR is where the pixels begin."""
+def _pam(data: bytes) -> tuple[dict[bytes, int], int]:
+    """The numbers of a PAM header, and where the pixels begin."""
     end = data.find(b"\nENDHDR\n", 0, _HEADER)
     if end < 0:
         raise MalformedError("it has no size")
-    fields, kind = {b"ENDHDR": end + 8}, b""
+    fields, kind = dict[bytes, int](), b""
     for line in data[:end].split(b"\n"):
         name, _, value = line.partition(b" ")
         value = value.strip()
@@ -110,4 +110,4 @@ def _pam(data: bytes) -> dict[bytes, int]:
                 f"{kind[:40].decode('ascii', 'replace')!r}, which is not read",
                 tip="save it as RGB, or as GRAYSCALE",
             )
-    return fields
+    return fields, end + len(b"\nENDHDR\n")

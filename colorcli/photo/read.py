@@ -27,6 +27,7 @@ def _opencv_pixels(stated: str | None) -> int:
 
 # What OpenCV itself refuses; it can be raised only before OpenCV is loaded.
 _OPENCV_PIXELS = _opencv_pixels(os.environ.get("OPENCV_IO_MAX_IMAGE_PIXELS"))
+_OPENCV_SIDE = 1 << 20
 
 # Above a microscope's, and within what every format can store.
 _ABSURD_DPI = 50_000
@@ -261,10 +262,15 @@ def _check_pixels(header: Header, limits: Limits, prefix: str) -> None:
             f"{said} are over the limit of {limits.pixels:,}",
             tip="raise it with --max-pixels if you trust the file",
         )
-    if pixels > _OPENCV_PIXELS:
+    if pixels * header.spread > _OPENCV_PIXELS:
         raise PhotoError(
-            f"{said} are over OpenCV's own limit of {_OPENCV_PIXELS:,}",
+            f"{said} are over OpenCV's own limit of {_OPENCV_PIXELS // header.spread:,}",
             tip="set OPENCV_IO_MAX_IMAGE_PIXELS in the environment as well",
+        )
+    if max(header.width * header.spread, header.height) > _OPENCV_SIDE:
+        raise PhotoError(
+            f"{said}: a side is over OpenCV's own limit of {_OPENCV_SIDE // header.spread:,}",
+            tip="cut the picture into parts",
         )
     if not pixels:
         raise MalformedError("it has no pixels")

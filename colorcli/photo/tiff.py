@@ -20,6 +20,7 @@ _XMP, _IPTC, _ICC = 700, 33723, 34675
 _RESOURCES = 34377
 _RESOLUTION = (282, 283, 296)
 _UNIT = 296
+_LONG = 4  # the type of a field
 _UNREAD = {
     33003: "JPEG 2000",
     33005: "JPEG 2000",
@@ -287,11 +288,12 @@ def _patched(data: bytes, how: ifd.Structure, values: dict[int, int]) -> bytes:
     start = how.first + struct.calcsize(head)
     patched = bytearray(data)
     for at in range(start, start + count * entry, entry):
-        tag, kind = struct.unpack_from(f"{how.order}HH", data, at)
+        (tag,) = struct.unpack_from(f"{how.order}H", data, at)
         if tag in values:
-            struct.pack_into(how.order + number, patched, at + 4, 1)
-            layout = how.order + {3: "H", 4: "I"}.get(kind, "I")
-            struct.pack_into(layout, patched, at + entry - (8 if how.big else 4), values[tag])
+            # As LONG, whatever it was: a width times its channels may be too much for a SHORT.
+            struct.pack_into(how.order + "H" + number, patched, at + 2, _LONG, 1)
+            place = at + entry - (8 if how.big else 4)
+            struct.pack_into(how.order + "I", patched, place, values[tag])
     return bytes(patched)
 
 

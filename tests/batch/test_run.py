@@ -229,7 +229,28 @@ def test_photos_waiting_to_be_saved_are_bounded(
     jobs = make_plan([str(album)], output="out")
     outcomes = list(Batch(jobs, SETTINGS, engine, Workers(4, 4)))
     assert len(outcomes) == 12
-    assert most() <= 2, "photos larger than the room pass alone; two of 8×8 pixels do not fit"
+    assert most() == 1, "photos larger than the room pass alone; two of 8×8 pixels do not fit"
+
+
+def test_where_no_more_threads_are_to_be_had_fewer_do_the_work(
+    album: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container whose processes are counted."""
+    start, predictors = threading.Thread.start, 0
+
+    def few(thread: threading.Thread) -> None:
+        nonlocal predictors
+        predictors += thread.name == "colorize-predict"
+        if thread.name == "colorize-predict" and predictors > 2:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", few)
+    jobs = make_plan([str(album)], output="out")
+    engine = Engine(EngineSettings(str(model_folder), device="cpu", threads=4))
+    outcomes = list(Batch(jobs, SETTINGS, engine, Workers(1, 1, predictors=4)))
+    assert predictors == 3
+    assert [outcome.status for outcome in outcomes] == ["done"] * 12
 
 
 def test_many_photos_seen_small_are_predicted_one_a_core() -> None:

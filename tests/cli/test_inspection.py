@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -19,6 +20,16 @@ def test_doctor_says_what_runs_where(run: Run, model_folder: Path) -> None:
     text = run("doctor", "--device", "cpu").stdout.decode()
     assert found["model"]["sha256"] in text
     assert "CPUExecutionProvider" in text
+
+
+def test_doctor_hashes_the_graphs_that_run(run: Run, model_folder: Path) -> None:
+    for precision, ending in (("fp32", ".onnx"), ("int8", ".int8.onnx")):
+        process = run("doctor", "--json", "--device", "cpu", "--precision", precision)
+        found = json.loads(process.stdout)["model"]
+        graphs = [model_folder / f"{n}{ending}" for n in ("low_level", "global", "colorization")]
+        content = b"".join(graph.read_bytes() for graph in graphs)
+        assert found["bytes"] == len(content)
+        assert found["sha256"] == hashlib.sha256(content).hexdigest()
 
 
 def test_doctor_says_what_is_wrong(run: Run, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 import threading
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -119,6 +120,11 @@ def test_what_others_close_meanwhile_is_closed() -> None:
     closed.set()
     thread.join()
     os.close(reading)
+
+
+def test_opencv_is_silent_again_after_a_photo() -> None:
+    read_photo(samples.tiff(samples.camera()))
+    assert cv2.utils.logging.getLogLevel() == cv2.utils.logging.LOG_LEVEL_SILENT
 
 
 def test_errors_come_through() -> None:

@@ -203,3 +203,18 @@ def test_chains_that_only_look_long_cost_nothing() -> None:
     zeros = plain[: at + 4 + length] + bytes(1 << 20) + b"\xff\xd9"
     with pytest.raises(PhotoError):
         read_photo(zeros)
+
+
+def test_a_side_over_opencvs_own_limit_is_said_not_called_damage(no_decoder: None) -> None:
+    with pytest.raises(PhotoError, match="a side is over OpenCV's own limit of 1,048,576"):
+        read_photo(bomb(1_100_000, 1))
+
+
+def test_samples_that_the_decoder_is_shown_as_pixels_count_towards_its_limit(
+    no_decoder: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gray = samples.camera()
+    file = samples.tiff(np.dstack([gray, gray]), photometric="minisblack", extrasamples=[2])
+    monkeypatch.setattr(read_, "_OPENCV_PIXELS", 2 * gray.size - 1)
+    with pytest.raises(PhotoError, match="OpenCV's own limit of 11,639"):
+        read_photo(file)

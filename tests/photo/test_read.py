@@ -289,6 +289,11 @@ def test_channels_of_a_pam_are_what_it_says_they_are() -> None:
         assert "RGB" in (caught.value.tip or "")
 
 
+def test_a_line_of_a_pam_that_looks_like_its_end_is_none() -> None:
+    file = pam("TUPLTYPE GRAYSCALE\n", GRAY[..., None])
+    assert (read_photo(file.replace(b"DEPTH", b"ENDHDR 3\nDEPTH")).gray == GRAY).all()
+
+
 def bmp(image: np.ndarray, size: int, masks: tuple[int, ...]) -> bytes:
     """A BMP of 32 bits whose colours are masked, with a header of this size."""
     height, width, _ = image.shape
@@ -460,6 +465,22 @@ def test_alpha_is_found_among_more_channels(depth: int, options: dict) -> None:
         assert (photo.alpha == alpha).all()
         assert "unknown meaning" in photo.warnings[0]
         assert off(photo.gray, gray if depth == 8 else gray / 257) < 0.01
+
+
+def test_a_width_of_16_bits_whose_channels_need_more_is_read() -> None:
+    """The decoder is shown two grays for each pixel: 65,536 of them side by side."""
+    gray = np.tile(np.arange(32768, dtype=np.uint16).astype(np.uint8), (2, 1))
+    file = bytearray(
+        tiff(np.dstack([gray, gray[:, ::-1]]), photometric="minisblack", extrasamples=[2])
+    )
+    how = ifd.structure(bytes(file))
+    entry = how.first + 2
+    while struct.unpack_from("<H", file, entry) != (256,):
+        entry += 12
+    struct.pack_into("<HHIHH", file, entry, 256, 3, 1, 32768, 0)  # ImageWidth, a SHORT
+    photo = read_photo(bytes(file))
+    assert (photo.gray == gray).all()
+    assert (photo.alpha == gray[:, ::-1]).all()
 
 
 def test_tiffs_whose_channels_lie_apart() -> None:
