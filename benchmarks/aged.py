@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from colorcli.collection import open_collection, spread
+from colorcli.collection.items import open_collection, spread
 from colorcli.colorizer import Colorizer
 from colorcli.lab import rgb_to_lab
+from colorcli.model.spec import DEFAULT_MODEL
 from colorcli.photo import read_rgb
-from colorcli.spec import DEFAULT_MODEL
 from colorcli.training.degradation import degrade
 from colorcli.training.emulsion import PLATES, seen_by
 

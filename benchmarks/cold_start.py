@@ -19,7 +19,7 @@ import onnx
 from alternating import alternate, report
 from single_graph import single_graph
 
-from colorcli.spec import DEFAULT_MODEL, ModelSpec, find_model
+from colorcli.model.spec import DEFAULT_MODEL, ModelSpec, find_model
 from samples import gray_jpeg
 
 PHOTOS = {"224": (224, 224), "2048": (2048, 2048), "12 MP": (4000, 3000)}

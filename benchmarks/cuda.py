@@ -21,8 +21,8 @@ from alternating import alternate, report
 from colorcli.bench.conversions import synthetic_gray
 from colorcli.colorizer import Colorizer
 from colorcli.metrics import ciede2000
+from colorcli.model.spec import model_folders
 from colorcli.photo import Photo, render
-from colorcli.spec import model_folders
 
 FAR = 1.0
 """CIEDE2000, and units of ab, from which the eye sees a difference; TF32 stays far below."""

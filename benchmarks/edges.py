@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from colorcli import guided
-from colorcli.collection import open_collection, spread
+from colorcli.collection.items import open_collection, spread
 from colorcli.colorizer import Colorizer
-from colorcli.evaluation import GRAY, evaluate
-from colorcli.spec import DEFAULT_MODEL
+from colorcli.evaluation.evaluate import GRAY, evaluate
+from colorcli.model.spec import DEFAULT_MODEL
 
 
 def settings(radii: list[int], epsilons: list[float]) -> Iterator[tuple[int, float]]:

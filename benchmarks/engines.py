@@ -25,8 +25,8 @@ from single_graph import single_graph
 
 from colorcli.bench.conversions import synthetic_gray
 from colorcli.colorizer import Colorizer, FloatL
-from colorcli.model import Model
-from colorcli.spec import DEFAULT_MODEL, ModelSpec, find_model
+from colorcli.model.sessions import Model
+from colorcli.model.spec import DEFAULT_MODEL, ModelSpec, find_model
 from colorcli.training.networks import NetworkOptions, get_network
 
 Way = Callable[[], object]

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from colorcli.closeups import find_faces
-from colorcli.collection import open_collection, spread
+from colorcli.collection.closeups import find_faces
+from colorcli.collection.items import open_collection, spread
 from colorcli.colorizer import Colorizer
 from colorcli.lab import rgb_to_lab
+from colorcli.model.spec import DEFAULT_MODEL
 from colorcli.photo import read_rgb
-from colorcli.spec import DEFAULT_MODEL
 
 REDDER = 15.0
 

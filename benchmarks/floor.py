@@ -22,9 +22,9 @@ from torch.utils.mkldnn import to_mkldnn
 
 from colorcli.bench.conversions import synthetic_gray
 from colorcli.colorizer import Colorizer
-from colorcli.model import Features, Model
+from colorcli.model.sessions import Features, Model
+from colorcli.model.spec import DEFAULT_MODEL, ModelSpec
 from colorcli.photo import Photo
-from colorcli.spec import DEFAULT_MODEL, ModelSpec
 
 # Input channels, output channels, side of the map: shapes like those of the network's middle.
 SHAPES = ((64, 64, 256), (128, 128, 128), (256, 256, 64), (512, 512, 64))

@@ -16,7 +16,7 @@ from alternating import alternate, report
 from cold_start import SCRIPT, run
 from single_graph import single_graph
 
-from colorcli.spec import DEFAULT_MODEL, ModelSpec, find_model
+from colorcli.model.spec import DEFAULT_MODEL, ModelSpec, find_model
 from samples import gray_jpeg
 
 

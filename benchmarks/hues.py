@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from colorcli.collection import open_collection, spread
+from colorcli.collection.items import open_collection, spread
 from colorcli.colorizer import Colorizer
 from colorcli.lab import rgb_to_lab
+from colorcli.model.spec import DEFAULT_MODEL
 from colorcli.photo import read_rgb
-from colorcli.spec import DEFAULT_MODEL
 
 SHARE = 0.05
 SEEN = 1.0

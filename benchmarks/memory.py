@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from colorcli.spec import DEFAULT_MODEL
+from colorcli.model.spec import DEFAULT_MODEL
 from samples import gray_jpeg
 
 

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 
 from colorcli.bench.conversions import synthetic_gray
 from colorcli.colorizer import Colorizer
+from colorcli.model.spec import DEFAULT_MODEL
 from colorcli.photo import Photo
-from colorcli.spec import DEFAULT_MODEL
 
 
 def block(inputs: int, outputs: int, layers: int, stride: int = 1, dilation: int = 1) -> nn.Module:

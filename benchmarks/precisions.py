@@ -13,9 +13,9 @@ from alternating import alternate, report
 
 from colorcli.bench.conversions import synthetic_gray
 from colorcli.colorizer import Colorizer
-from colorcli.model import Model
+from colorcli.model.sessions import Model
+from colorcli.model.spec import ModelSpec, find_model
 from colorcli.photo import Photo
-from colorcli.spec import ModelSpec, find_model
 
 
 def main() -> None:

@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 from alternating import alternate, report
 
-from colorcli.model import Model
-from colorcli.spec import DEFAULT_MODEL, ModelSpec, find_model
+from colorcli.model.sessions import Model
+from colorcli.model.spec import DEFAULT_MODEL, ModelSpec, find_model
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import onnx
 from onnx import compose
 
-from colorcli.spec import DEFAULT_MODEL, ModelSpec, find_model
+from colorcli.model.spec import DEFAULT_MODEL, ModelSpec, find_model
 
 
 def single_graph(spec: ModelSpec) -> onnx.ModelProto:

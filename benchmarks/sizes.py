@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from colorcli.collection import open_collection, spread
+from colorcli.collection.items import open_collection, spread
 from colorcli.colorizer import Colorizer, Size
-from colorcli.evaluation import evaluate
-from colorcli.spec import DEFAULT_MODEL
+from colorcli.evaluation.evaluate import evaluate
+from colorcli.model.spec import DEFAULT_MODEL
 
 CELL = 32
 SMOOTH = 2.0

@@ -17,8 +17,8 @@ from alternating import alternate, report
 from colorcli.bench.conversions import synthetic_gray
 from colorcli.bench.peak import PeakMemory
 from colorcli.colorizer import Colorizer
+from colorcli.model.spec import DEFAULT_MODEL
 from colorcli.photo import Photo
-from colorcli.spec import DEFAULT_MODEL
 
 
 def peak_megabytes(arguments: argparse.Namespace, tile: int | None) -> float:

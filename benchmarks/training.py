@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from colorcli.collection import open_collection, spread
+from colorcli.collection.items import open_collection, spread
 from colorcli.training.augmentation import Views, random_views
 from colorcli.training.degradation import degrade
 from colorcli.training.networks import NetworkOptions, get_network

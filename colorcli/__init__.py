@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from colorcli.colorizer import Colorizer
     from colorcli.errors import ColorizeError, DeviceError, ModelError, PhotoError, UsageError
-    from colorcli.model import Model
+    from colorcli.model.sessions import Model
+    from colorcli.model.spec import model_folders
     from colorcli.photo import Photo, encode_photo, read_photo
-    from colorcli.spec import model_folders
 
 __version__ = "0.1.0"
 
@@ -43,9 +43,9 @@ __all__ = [
 _HOMES = {
     "colorcli.colorizer": ("Colorizer",),
     "colorcli.errors": ("ColorizeError", "DeviceError", "ModelError", "PhotoError", "UsageError"),
-    "colorcli.model": ("Model",),
+    "colorcli.model.sessions": ("Model",),
     "colorcli.photo": ("Photo", "encode_photo", "read_photo"),
-    "colorcli.spec": ("model_folders",),
+    "colorcli.model.spec": ("model_folders",),
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from numbers import Integral
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -14,10 +13,11 @@ from colorcli.abmap import AbMap
 from colorcli.errors import ModelError, PhotoError, UsageError
 from colorcli.guided import cell_means
 from colorcli.memory import available_memory, is_out_of_memory
-from colorcli.model import Features, Model
+from colorcli.model.sessions import Features, Model
+from colorcli.model.spec import DEFAULT_MODEL
 from colorcli.photo import Photo, render
 from colorcli.photo.image import rescaled
-from colorcli.spec import DEFAULT_MODEL
+from colorcli.tiling import tiles
 
 Size = int | Literal["auto", "full"]
 
@@ -281,7 +281,7 @@ class Colorizer:
         grid = np.empty((padded[0] // stride, padded[1] // stride, 2), np.float32)
         means = np.empty(grid.shape[:2], np.float32)
         halo = self.model.spec.halo
-        for (top, bottom), (left, right) in _tiles(padded, area, halo, self.model.spec.multiple):
+        for (top, bottom), (left, right) in tiles(padded, area, halo, self.model.spec.multiple):
             rows = max(0, top - halo), min(padded[0], bottom + halo)
             columns = max(0, left - halo), min(padded[1], right + halo)
             L = _window(seen, rows, columns)
@@ -362,38 +362,3 @@ def _window(
     if below or right:
         L = np.pad(L, ((0, below), (0, right)), mode="reflect")
     return np.ascontiguousarray(L, np.float32)[None, None]
-
-
-def _tiles(
-    padded: tuple[int, int], area: int, halo: int, multiple: int
-) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Cover `padded` with equal rectangles that, halo included, hold at most `area` pixels."""
-    height, width = _tile_shape(padded, area, halo, multiple)
-    for top in range(0, padded[0], height):
-        for left in range(0, padded[1], width):
-            yield (
-                (top, min(top + height, padded[0])),
-                (left, min(left + width, padded[1])),
-            )
-
-
-def _tile_shape(padded: tuple[int, int], area: int, halo: int, multiple: int) -> tuple[int, int]:
-    """Of all grids of tiles that fit the area, the one that looks at the fewest pixels twice."""
-    inner = max(multiple, (math.isqrt(area) - 2 * halo) // multiple * multiple)
-    shapes = {(inner, inner)}
-    for columns in range(1, padded[1] // (2 * halo or multiple) + 2):
-        width = -(-padded[1] // (columns * multiple)) * multiple
-        rows = area // min(padded[1], width + 2 * halo)
-        if rows < padded[0]:
-            rows = (rows - 2 * halo) // multiple * multiple
-        if rows >= multiple:
-            strips = -(-padded[0] // rows)
-            shapes.add((-(-padded[0] // (strips * multiple)) * multiple, width))
-
-    def seen(shape: tuple[int, int]) -> int:
-        down, across = (
-            side + 2 * halo * ((side - 1) // part) for side, part in zip(padded, shape, strict=True)
-        )
-        return down * across
-
-    return min(shapes, key=seen)

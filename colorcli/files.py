@@ -14,7 +14,6 @@ import contextlib
 import errno
 import io
 import os
-import re
 import stat
 import sys
 import time
@@ -22,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from colorcli.errors import ExistsError, PhotoError
+from colorcli.looks import is_stream
 
 if sys.platform != "win32":  # on Windows an open file cannot be deleted: that is lock enough
     import fcntl
@@ -34,9 +34,6 @@ _DAY = 24 * 60 * _MINUTE
 
 _swept: set[Path] = set()
 """Folders that this process has swept before it wrote there."""
-
-_OPEN_FILES = re.compile(r"/dev/fd|/proc/[^/]+(/task/[^/]+)?/fd")
-"""Folders whose files are those that a process has opened."""
 
 _REASONS: dict[int, tuple[str, str | None]] = {
     errno.ENOSPC: ("the disk is full", "free some space, then run it again"),
@@ -248,45 +245,6 @@ def _sweep_once(folder: Path) -> None:
 def is_temporary(name: str) -> bool:
     """Whether a file of this name is a temporary file of `write_whole`."""
     return name.startswith(PREFIX) and name.endswith(SUFFIX)
-
-
-def is_stream(path: Path) -> bool:
-    """Whether `path` is written to and never replaced.
-
-    That is a device, a pipe, or one of the names of an open file, as `/dev/stdout`, even where that
-    file is an ordinary one.
-    """
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError):
-        return False
-    if stat.S_ISCHR(mode) or stat.S_ISFIFO(mode) or stat.S_ISBLK(mode):
-        return True
-    return _names_an_open_file(path)
-
-
-def _names_an_open_file(path: Path) -> bool:
-    folder = os.path.realpath(path.parent)
-    if _OPEN_FILES.fullmatch(folder):
-        return True
-    # `/dev/stdout` is a link to `/proc/self/fd/1`.
-    is_link = folder == "/dev" and path.is_symlink()
-    return is_link and _names_an_open_file(Path(folder, path.readlink()))
-
-
-def stays_inside(folder: Path, root: Path) -> bool:
-    """Whether `folder`, symbolic links followed, is `root` or lies in it."""
-    # Not `Path.resolve`, which raises for a link to itself.
-    return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(root))
-
-
-def identity(path: Path) -> tuple[int, int] | None:
-    """What tells a file from others, whatever names lead to it; None where there is none."""
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _make_folder(folder: Path) -> None:

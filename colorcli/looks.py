@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from pathlib import Path
 
 NO_SUCH_FILE = "no such file"
+
+_OPEN_FILES = re.compile(r"/dev/fd|/proc/[^/]+(/task/[^/]+)?/fd")
+"""Folders whose files are those that a process has opened."""
 
 _REASONS = {
     errno.ENOENT: NO_SUCH_FILE,
@@ -65,6 +69,45 @@ def is_too_long(target: Path) -> bool:
         missing.append(there.name)
         there = there.parent
     return _is_refused(target) or any(_is_refused(there / part) for part in missing)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether `path` is written to and never replaced.
+
+    That is a device, a pipe, or one of the names of an open file, as `/dev/stdout`, even where that
+    file is an ordinary one.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    if stat.S_ISCHR(mode) or stat.S_ISFIFO(mode) or stat.S_ISBLK(mode):
+        return True
+    return _names_an_open_file(path)
+
+
+def _names_an_open_file(path: Path) -> bool:
+    folder = os.path.realpath(path.parent)
+    if _OPEN_FILES.fullmatch(folder):
+        return True
+    # `/dev/stdout` is a link to `/proc/self/fd/1`.
+    is_link = folder == "/dev" and path.is_symlink()
+    return is_link and _names_an_open_file(Path(folder, path.readlink()))
+
+
+def stays_inside(folder: Path, root: Path) -> bool:
+    """Whether `folder`, symbolic links followed, is `root` or lies in it."""
+    # Not `Path.resolve`, which raises for a link to itself.
+    return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(root))
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from others, whatever names lead to it; None where there is none."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _is_short(path: Path) -> bool:

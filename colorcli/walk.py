@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from colorcli.looks import is_folder, leads_somewhere, why_unreadable
+from colorcli.looks import identity, is_folder, leads_somewhere, why_unreadable
 from colorcli.photo import FOREIGN, FORMATS
 
 EARLIER_OUTPUT = "an earlier output"
@@ -52,7 +52,7 @@ def walk(folder: Path, *, leave_out: Path | None = None) -> list[Entry]:
     """
     entered: set[tuple[int, int]] = set()
     if leave_out is not None and is_folder(leave_out):
-        entered.add(_identity(leave_out))
+        _enter_once(leave_out, entered)
     found: list[Entry] = []
     links: list[Path] = []
     _enter(folder, entered, found, links.append)
@@ -90,9 +90,8 @@ def _enter(
     while folders:  # a stack, not recursion: trees can be deeper than Python's stack
         folder = folders.pop()
         try:
-            if (identity := _identity(folder)) in entered:
+            if not _enter_once(folder, entered):
                 continue
-            entered.add(identity)
             with os.scandir(folder) as listing:
                 entries = [entry for entry in listing if not entry.name.startswith(".")]
         except OSError as error:
@@ -107,7 +106,7 @@ def _enter(
                 if photo := _photo(entry, path, stems):
                     found.append(photo)
             elif entry.name.endswith(MARK) and entry.name.removesuffix(MARK) in inside:
-                if not _is_entered(path, entered):
+                if identity(path) not in entered:
                     found.append(Entry(path, skip=EARLIER_OUTPUTS))
             elif entry.is_symlink():
                 link(path)
@@ -140,13 +139,10 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _is_entered(folder: Path, entered: set[tuple[int, int]]) -> bool:
-    try:
-        return _identity(folder) in entered
-    except OSError:
-        return False
-
-
-def _identity(folder: Path) -> tuple[int, int]:
-    status = folder.stat()
-    return status.st_dev, status.st_ino
+def _enter_once(folder: Path, entered: set[tuple[int, int]]) -> bool:
+    """Whether it was not entered before; what cannot be told from others is."""
+    if (one := identity(folder)) is None:
+        return True
+    fresh = one not in entered
+    entered.add(one)
+    return fresh

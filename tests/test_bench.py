@@ -27,7 +27,7 @@ from colorcli.bench.peak import PeakMemory
 from colorcli.bench.plot import exponent
 from colorcli.bench.timing import time_runs
 from colorcli.errors import UsageError
-from colorcli.model import Model
+from colorcli.model.sessions import Model
 
 PACKAGES = Path(colorcli.errors.__file__).parent.parent
 

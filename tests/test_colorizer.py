@@ -13,7 +13,7 @@ import colorcli.colorizer
 from colorcli.colorizer import BYTES_PER_PIXEL, SMALLEST_TILE, Colorizer, FloatL
 from colorcli.errors import ModelError, PhotoError, UsageError
 from colorcli.lab import rgb_to_lab
-from colorcli.model import Features
+from colorcli.model.sessions import Features
 from colorcli.photo import Photo
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,19 @@ import pytest
 import colorcli
 
 PACKAGE = Path(colorcli.__file__).parent
+PARTS = sorted(
+    path.stem
+    for path in PACKAGE.iterdir()
+    if (path.suffix == ".py" or (path / "__init__.py").exists()) and not path.name.startswith("__")
+)
 # Each may import those before it on its line, and what none of the lines names.
 CHAINS = (
-    ("model", "colorizer", "router", "batch", "bench", "cli"),
-    ("model", "colorizer", "router", "evaluation", "comparison", "cli"),
-    ("errors", "lab", "photo", "colorizer", "study", "cli"),
-    ("errors", "lab", "photo", "walk", "collection", "training", "cli"),
-    ("spec", "model", "colorizer", "training", "cli"),
-    ("guided", "abmap", "colorizer", "training"),
+    ("srgb", "lab", "photo", "walk", "collection", "evaluation", "study", "training", "cli"),
+    ("guided", "abmap", "colorizer", "router", "scene", "batch", "bench", "cli"),
+    ("model", "colorizer", "training", "cli"),
+    ("metrics", "collection", "evaluation", "cli"),
 )
+FOUNDATIONS = ("errors", "extras", "files", "looks", "memory", "processor")
 
 
 def imported(path: Path) -> set[str]:
@@ -34,12 +39,23 @@ def imported(path: Path) -> set[str]:
         else:
             continue
         found |= {name.split(".")[1] for name in names if name.startswith("colorcli.")}
-    return found
+    return found & set(PARTS)
 
 
 def files_of(part: str) -> list[Path]:
     folder = PACKAGE / part
     return sorted(folder.rglob("*.py")) if folder.is_dir() else [PACKAGE / f"{part}.py"]
+
+
+def known_to(part: str) -> set[str]:
+    """The parts that a part imports."""
+    return set().union(*map(imported, files_of(part))) - {part}
+
+
+def test_no_part_needs_itself_by_way_of_others() -> None:
+    # Raises CycleError, which names the circle.
+    order = list(TopologicalSorter({part: known_to(part) for part in PARTS}).static_order())
+    assert order[-1] == "cli"
 
 
 @pytest.mark.parametrize("chain", CHAINS, ids=" → ".join)
@@ -48,6 +64,11 @@ def test_nothing_imports_what_is_above_it(chain: tuple[str, ...]) -> None:
         above = set(chain[position + 1 :])
         for path in files_of(part):
             assert not imported(path) & above, path.relative_to(PACKAGE)
+
+
+def test_foundations_know_of_foundations_alone() -> None:
+    for part in FOUNDATIONS:
+        assert known_to(part) <= set(FOUNDATIONS), part
 
 
 def test_training_is_imported_by_its_commands_alone() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from colorcli.colorizer import Colorizer
 from colorcli.lab import rgb_to_lab
-from colorcli.spec import ModelSpec, model_folders
+from colorcli.model.spec import ModelSpec, model_folders
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "camera.png"
 SHIPPED = sorted(model_folders())

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
-from colorcli.colorizer import Colorizer, _tile_shape, _tiles
+from colorcli.colorizer import Colorizer
 from colorcli.errors import UsageError
-from colorcli.spec import model_folders
+from colorcli.model.spec import model_folders
+from colorcli.tiling import tile_shape, tiles
 
 SHAPES = [(2048, 2048), (6000, 8000), (320, 4000), (4000, 320), (264, 1000)]
+SIDES = [256, 512, 1024, 1400]
 
 
-@pytest.mark.parametrize("padded", SHAPES)
-@pytest.mark.parametrize("side", [8, 256, 512, 1024])
+@pytest.mark.parametrize(("padded", "side"), [*itertools.product(SHAPES, SIDES), ((64, 96), 8)])
 def test_they_cover_each_pixel_once(padded: tuple[int, int], side: int) -> None:
     covered = np.zeros([edge // 8 for edge in padded], np.uint8)
-    for (top, bottom), (left, right) in _tiles(padded, side**2, 64, 8):
+    for (top, bottom), (left, right) in tiles(padded, side**2, 64, 8):
         assert (top % 8, left % 8, bottom % 8, right % 8) == (0, 0, 0, 0)
         covered[top // 8 : bottom // 8, left // 8 : right // 8] += 1
     assert (covered == 1).all()
 
 
 @pytest.mark.parametrize("padded", SHAPES)
-@pytest.mark.parametrize("side", [256, 512, 1024, 1400])
+@pytest.mark.parametrize("side", SIDES)
 def test_with_their_halos_they_fit(padded: tuple[int, int], side: int) -> None:
-    height, width = _tile_shape(padded, side**2, 64, 8)
+    height, width = tile_shape(padded, side**2, 64, 8)
     window = min(padded[0], height + 128) * min(padded[1], width + 128)
     assert window <= side**2
 
@@ -40,7 +43,7 @@ def test_the_smallest_tiles_of_a_model_are_worth_their_halos(name: str) -> None:
     colorizer.check(tile=side)
     padded = (3008, 4000)
     seen = 0
-    for (top, bottom), (left, right) in _tiles(padded, side**2, spec.halo, spec.multiple):
+    for (top, bottom), (left, right) in tiles(padded, side**2, spec.halo, spec.multiple):
         rows = min(padded[0], bottom + spec.halo) - max(0, top - spec.halo)
         columns = min(padded[1], right + spec.halo) - max(0, left - spec.halo)
         assert rows * columns <= side**2
@@ -48,11 +51,28 @@ def test_the_smallest_tiles_of_a_model_are_worth_their_halos(name: str) -> None:
     assert seen < 9 * padded[0] * padded[1]
 
 
+@pytest.mark.parametrize("padded", SHAPES)
+@pytest.mark.parametrize("side", [768, 1024, 1400])
+def test_they_look_at_no_more_pixels_than_the_largest_squares_would(
+    padded: tuple[int, int], side: int
+) -> None:
+    def seen(height: int, width: int) -> int:
+        down, across = (
+            padded[0] + 128 * ((padded[0] - 1) // height),
+            padded[1] + 128 * ((padded[1] - 1) // width),
+        )
+        return down * across
+
+    square = side - 128
+    assert seen(*tile_shape(padded, side**2, 64, 8)) <= seen(square, square)
+
+
 def test_neither_strips_nor_squares_are_preferred_blindly() -> None:
-    assert _tile_shape((2048, 2048), 1400**2, 64, 8) == (688, 2048)
-    assert _tile_shape((2048, 2048), 768**2, 64, 8) == (688, 512)
+    """Where memory is for two thirds of a square photo strips are best, for less they are not."""
+    assert tile_shape((2048, 2048), 1400**2, 64, 8)[1] == 2048
+    assert tile_shape((2048, 2048), 768**2, 64, 8)[1] < 2048
 
 
 def test_a_model_without_reach_has_no_halo() -> None:
-    height, width = _tile_shape((64, 64), 32 * 32, 0, 8)
+    height, width = tile_shape((64, 64), 32 * 32, 0, 8)
     assert height * width <= 32 * 32

@@ -7,8 +7,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from colorcli.model.spec import DEFAULT_MODEL
 from colorcli.processor import usable_cores
-from colorcli.spec import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from colorcli.colorizer import Colorizer

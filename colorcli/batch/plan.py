@@ -28,8 +28,7 @@ from colorcli.batch.refusals import (
     writes_over,
 )
 from colorcli.errors import UsageError
-from colorcli.files import is_stream
-from colorcli.looks import is_folder, is_too_long, why_unreadable
+from colorcli.looks import is_folder, is_stream, is_too_long, why_unreadable
 from colorcli.photo import FORMATS, coloured_suffix, suffix_of
 from colorcli.walk import EARLIER_OUTPUT, is_own_output, original_of, stem_of
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from colorcli.errors import UsageError
-from colorcli.files import identity, is_stream, stays_inside
+from colorcli.looks import identity, is_stream, stays_inside
 
 STREAM = Path("-")
 """Standard input as a source, standard output as a target."""

@@ -22,7 +22,8 @@ from colorcli.batch.outcome import Outcome
 from colorcli.batch.plan import Job
 from colorcli.batch.refusals import STREAM
 from colorcli.batch.stages import Settings, Work, load, predict, save
-from colorcli.files import is_stream, try_folder, unwritable
+from colorcli.files import try_folder, unwritable
+from colorcli.looks import is_stream
 from colorcli.memory import keep_freed_memory
 
 # Photos waiting to be saved hold at most so many pixels together (one larger may pass alone).

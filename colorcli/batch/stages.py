@@ -14,7 +14,8 @@ from colorcli.batch.outcome import Outcome
 from colorcli.batch.plan import OUTPUT_EXISTS, Job
 from colorcli.batch.refusals import STREAM
 from colorcli.errors import ColorizeError, ExistsError, PhotoError, UsageError
-from colorcli.files import stays_inside, write_whole
+from colorcli.files import write_whole
+from colorcli.looks import stays_inside
 from colorcli.memory import is_out_of_memory
 from colorcli.photo import FORMATS, Limits, Photo, encode_photo, read_photo
 from colorcli.photo.read import read_up_to

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from colorcli.batch.plan import Job, make_plan, refuse_name_of_photo
 from colorcli.errors import UsageError
-from colorcli.files import is_stream
-from colorcli.looks import is_folder
+from colorcli.looks import is_folder, is_stream
 from colorcli.walk import NOT_READ, walk
 
 _Signature = tuple[int, int]  # size, time of the last change

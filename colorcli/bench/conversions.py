@@ -17,7 +17,7 @@ from colorcli.bench.environment import Environment
 from colorcli.bench.timing import Timing, time_runs
 from colorcli.colorizer import Colorizer, Size
 from colorcli.errors import UsageError
-from colorcli.model import Model
+from colorcli.model.sessions import Model
 from colorcli.photo import Photo, encode_photo, read_photo, render
 
 Scope = Literal["conversion", "file", "network"]

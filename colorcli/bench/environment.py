@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from colorcli.extras import DISTRIBUTION, versions
-from colorcli.model import Model
+from colorcli.model.providers import CPU
+from colorcli.model.sessions import Model
 from colorcli.processor import cpu_name, notable_flags, usable_cores
-from colorcli.providers import CPU
 
 _PACKAGES = (DISTRIBUTION, "onnxruntime-gpu", "onnxruntime", "opencv-python", "numpy")
 

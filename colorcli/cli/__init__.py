@@ -1,8 +1,8 @@
-"""The command line: one file per command. Parses, prints, exits; knows no pixels.
+"""The command line: parses, prints, exits; knows no pixels.
 
 A command named `bench` is the function `bench` (or the `typer.Typer` of that name, if it has
-commands of its own) in `colorcli/cli/bench.py`. To add one, write that file and add a line to
-`COMMANDS`. Modules are imported only when their command is called: heavy imports may stand at
+commands of its own) in `colorcli/cli/commands/bench.py`. To add one, write that file and add a line
+to `COMMANDS`. Modules are imported only when their command is called: heavy imports may stand at
 their top, but those of an optional extra belong inside the function, with a tip that names it.
 """
 

@@ -86,8 +86,8 @@ class _MainJob(_PlainCommand):
 
 
 def load_command(name: str, cls: type[TyperCommand] = _PlainCommand) -> Any:
-    """The command of `colorcli/cli/NAME.py`."""
-    function = getattr(import_module(f"colorcli.cli.{name}"), name)
+    """The command of `colorcli/cli/commands/NAME.py`."""
+    function = getattr(import_module(f"colorcli.cli.commands.{name}"), name)
     if isinstance(function, typer.Typer):
         app = function
         for command_info in app.registered_commands:

@@ -12,10 +12,10 @@ from colorcli.cli import messages
 from colorcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from colorcli.collection import Item
-    from colorcli.evaluation import Predict, Report
-    from colorcli.model import Model
-    from colorcli.scores import Scores
+    from colorcli.collection.items import Item
+    from colorcli.evaluation.evaluate import Predict, Report
+    from colorcli.evaluation.scores import Scores
+    from colorcli.model.sessions import Model
 
 ModelsAndPhotos = Annotated[
     list[str],
@@ -27,6 +27,17 @@ ModelsAndPhotos = Annotated[
 ]
 """The arguments of commands that set several models on the same photos."""
 
+SplitOption = Annotated[
+    str | None,
+    typer.Option(help="train, val, …, or all.", show_default="val if there is one, else all"),
+]
+SizeOption = Annotated[
+    str, typer.Option(help="The long side the networks see: auto, full or a number.")
+]
+VividnessOption = Annotated[
+    float, typer.Option(min=0.01, help="Above 1 more vivid, below 1 paler.")
+]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")]
 PrecisionOption = Annotated[
     str,
     typer.Option(
@@ -87,8 +98,8 @@ def _name_of(model: Model) -> str:
     Raises:
         UsageError: it is called as a column that is no model's.
     """
-    from colorcli.comparison import TRUE
-    from colorcli.evaluation import CONSTANT, GRAY
+    from colorcli.evaluation.comparison import TRUE
+    from colorcli.evaluation.evaluate import CONSTANT, GRAY
 
     folder = model.spec.folder.resolve()
     if folder.name in (GRAY, CONSTANT, TRUE):
@@ -143,7 +154,7 @@ def choose_photos(photos: Path, split: str | None) -> tuple[list[Item], list[Ite
     Raises:
         UsageError: there are no photos.
     """
-    from colorcli.collection import VALIDATION, open_collection, select
+    from colorcli.collection.items import VALIDATION, open_collection, select
 
     # No split is drawn by lot here: photos without a given one are all "train".
     items = open_collection(photos, validation=0 if split is None else VALIDATION)

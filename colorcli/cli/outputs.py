@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from colorcli.errors import UsageError
-from colorcli.files import identity, is_stream, stays_inside, try_folder, unwritable
-from colorcli.looks import is_folder, is_too_long
+from colorcli.files import try_folder, unwritable
+from colorcli.looks import identity, is_folder, is_stream, is_too_long, stays_inside
 
 
 def refuse_unwritable(

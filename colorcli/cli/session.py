@@ -20,17 +20,17 @@ from colorcli.batch.refusals import STREAM, writes
 from colorcli.batch.run import Batch
 from colorcli.batch.stages import Settings
 from colorcli.cli import COMMANDS, messages
-from colorcli.cli.talk import Talk
+from colorcli.cli.reporter import Reporter
 from colorcli.errors import PhotoError, UsageError
-from colorcli.files import is_stream, try_folder, write_whole
+from colorcli.files import try_folder, write_whole
 from colorcli.interruption import interruptible
-from colorcli.looks import NO_SUCH_FILE, is_folder, is_too_long
+from colorcli.looks import NO_SUCH_FILE, is_folder, is_stream, is_too_long
 
 # A photo is taken when two looks, this many seconds apart, find it unchanged.
 _LOOK_EVERY = 1.0
 
 
-class Wishes(NamedTuple):
+class Request(NamedTuple):
     """What the command line asks for, beside how photos are coloured (`Settings`)."""
 
     inputs: tuple[str, ...]
@@ -48,70 +48,70 @@ class Wishes(NamedTuple):
 class Session:
     """One run of the main job. Its methods return the exit status."""
 
-    def __init__(self, wishes: Wishes, settings: Settings, engine: Engine) -> None:
-        self._wishes = wishes
+    def __init__(self, request: Request, settings: Settings, engine: Engine) -> None:
+        self._request = request
         self._settings = settings
         self._engine = engine
-        self._report = Report() if wishes.report else None
+        self._report = Report() if request.report else None
         self._signal: int | None = None
         self._batch: Batch | None = None
-        if wishes.report is not None:
-            _check_report(wishes.report)
+        if request.report is not None:
+            _check_report(request.report)
 
     def show_plan(self) -> int:
         """`--dry-run`: what would be done."""
         if sys.stdout is None:
             raise UsageError("standard output is closed: nobody would see the plan")
-        if self._wishes.report is not None:
+        if self._request.report is not None:
             raise UsageError("--dry-run writes no --report", tip="--json prints the plan")
         jobs = self._plan()
-        talk = Talk(self._wishes, self._engine, len(jobs), self._report)
+        reporter = Reporter(self._request, self._engine, len(jobs), self._report)
         for job in jobs:
-            talk.tell_planned(job)
-        talk.sum_up_plan()
-        return talk.status()
+            reporter.tell_planned(job)
+        reporter.sum_up_plan()
+        return reporter.status()
 
     def run(self) -> int:
         """Colours the photos."""
         jobs = self._plan()
         self._check_streams(jobs)
         self._check_apart(jobs)
-        talk = Talk(self._wishes, self._engine, len(jobs), self._report)
-        with self._reporting(talk), interruptible(self._stop):
-            self._colour(jobs, talk)
-        return self._end(talk)
+        reporter = Reporter(self._request, self._engine, len(jobs), self._report)
+        with self._reporting(reporter), interruptible(self._stop):
+            self._colour(jobs, reporter)
+        return self._end(reporter)
 
     def watch(self) -> int:
         """`--watch`: colours what arrives, until it is interrupted."""
         from colorcli.batch.watch import Watch, check_watch
 
-        wishes = self._wishes
-        refuse_both(force=wishes.force, skip_existing=wishes.skip_existing)
-        folder = check_watch(list(wishes.inputs), wishes.output)
-        form = None if wishes.format is None else format_named(wishes.format)
-        looks = Watch(folder, output=wishes.output, format=form, force=wishes.force)
+        request = self._request
+        refuse_both(force=request.force, skip_existing=request.skip_existing)
+        folder = check_watch(list(request.inputs), request.output)
+        form = None if request.format is None else format_named(request.format)
+        looks = Watch(folder, output=request.output, format=form, force=request.force)
         # A model that cannot be loaded, or cannot do this, is said now, not at 3 o'clock.
         settings = self._settings
         self._engine.colorizer().check(
             size=settings.size, tile=settings.tile, vividness=settings.vividness
         )
-        talk = Talk(wishes, self._engine, None, self._report)
-        talk.tell_watching(folder)
-        with self._reporting(talk), interruptible(self._stop):
+        reporter = Reporter(request, self._engine, None, self._report)
+        reporter.tell_watching(folder)
+        with self._reporting(reporter), interruptible(self._stop):
             while self._signal is None:
                 if jobs := looks.look():
-                    self._colour([self._kept_apart(job) for job in jobs], talk)
+                    self._colour([self._kept_apart(job) for job in jobs], reporter)
                 self._rest(_LOOK_EVERY)
-        return self._end(talk)
+        return self._end(reporter)
 
     def _plan(self) -> tuple[Job, ...]:
-        wishes = self._wishes
+        request = self._request
         jobs = make_plan(
-            wishes.inputs,
-            output=wishes.output,
-            format=wishes.format,
-            force=wishes.force,
-            skip_existing=wishes.skip_existing,
+            request.inputs,
+            output=request.output,
+            format=request.format,
+            force=request.force,
+            skip_existing=request.skip_existing,
         )
         if len(jobs) == 1 and jobs[0].error == NO_SUCH_FILE:
             name = str(jobs[0].source)
@@ -122,11 +122,11 @@ class Session:
         return jobs
 
     def _check_streams(self, jobs: Sequence[Job]) -> None:
-        if self._wishes.json and sys.stdout is None:
+        if self._request.json and sys.stdout is None:
             raise UsageError("standard output is closed: --json would be lost", tip="--report FILE")
         if not any(job.target == STREAM for job in jobs):
             return
-        if self._wishes.json:
+        if self._request.json:
             raise UsageError("--json and the photo would share standard output", tip="-o FILE")
         if sys.stdout is None:
             raise UsageError("standard output is closed", tip="-o FILE")
@@ -135,7 +135,7 @@ class Session:
 
     def _check_apart(self, jobs: Sequence[Job]) -> None:
         """Refuse photos that would be written over the report, or over the scene."""
-        report, scene = self._wishes.report, self._wishes.scene
+        report, scene = self._request.report, self._request.scene
         targets = {job.source: job.target for job in jobs if job.target is not None}
         if report is not None and writes(targets, report):
             raise UsageError(f"--report {report}: a photo will be written there")
@@ -151,50 +151,50 @@ class Session:
             return job._replace(target=None, error=str(error), tip=error.tip)
         return job
 
-    def _colour(self, jobs: Sequence[Job], talk: Talk) -> None:
+    def _colour(self, jobs: Sequence[Job], reporter: Reporter) -> None:
         self._batch = Batch(jobs, self._settings, self._engine)
         if self._signal is not None:  # it came while a watch was looking
             self._batch.stop()
-        with talk.progress(), closing(iter(self._batch)) as outcomes:
+        with reporter.progress(), closing(iter(self._batch)) as outcomes:
             try:
                 for outcome in outcomes:
-                    talk.tell(outcome)
+                    reporter.tell(outcome)
             except BaseException:  # the reader went away, say
                 self._batch.stop()
                 for outcome in outcomes:  # photos in writing are finished, and count
-                    talk.count(outcome)
+                    reporter.count(outcome)
                 raise
         self._batch = None
 
-    def _end(self, talk: Talk) -> int:
-        status = max(talk.status(), self._save_report(talk))
-        talk.sum_up()
+    def _end(self, reporter: Reporter) -> int:
+        status = max(reporter.status(), self._save_report(reporter))
+        reporter.sum_up()
         return status if self._signal is None else 128 + self._signal
 
     @contextmanager
-    def _reporting(self, talk: Talk) -> Iterator[None]:
+    def _reporting(self, reporter: Reporter) -> Iterator[None]:
         """Around the work: what was done is reported even if nobody hears of it any more."""
         try:
             yield
         except BaseException:
             if self._report is not None and self._report.outcomes:
                 with suppress(Exception):
-                    self._save_report(talk)
+                    self._save_report(reporter)
             raise
 
-    def _save_report(self, talk: Talk) -> int:
+    def _save_report(self, reporter: Reporter) -> int:
         """Writes the report, if there is to be one; 1 where that fails."""
-        if self._report is None or self._wishes.report is None:
+        if self._report is None or self._request.report is None:
             return 0
         values = self._report.as_json(
-            seconds=talk.seconds,
+            seconds=reporter.seconds,
             interrupted=self._signal is not None,
             model=self._engine.model,
         )
         text = json.dumps(values, indent=2) + "\n"
         try:
-            _check_report(self._wishes.report)  # something else may have come there since
-            write_whole(self._wishes.report, text.encode(), replace=True)
+            _check_report(self._request.report)  # something else may have come there since
+            write_whole(self._request.report, text.encode(), replace=True)
         except (PhotoError, UsageError) as error:  # the photos are done all the same: say how many
             messages.error(str(error), error.tip)
             return 1

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from colorcli.cli import messages
 from colorcli.errors import DeviceError, UsageError
-from colorcli.providers import cuda_index
+from colorcli.model.providers import cuda_index
 
 if TYPE_CHECKING:
     import torch
 
-    from colorcli.collection import Item
+    from colorcli.collection.items import Item
     from colorcli.training.config import TrainConfig
     from colorcli.training.store import PhotoStore
 
@@ -26,7 +26,7 @@ def split_photos(photos: Path, config: TrainConfig) -> tuple[list[Item], list[It
     Raises:
         UsageError: there are none of one kind.
     """
-    from colorcli.collection import open_collection, spread
+    from colorcli.collection.items import open_collection, spread
 
     items = open_collection(photos, validation=config.validation)
     training = [item for item in items if item.split == "train"]

@@ -10,10 +10,10 @@ from typing import Any
 import cv2
 from numpy.typing import NDArray
 
-from colorcli.collection import Item, hashed_fraction
-from colorcli.comparison import pictures_of
+from colorcli.collection.items import Item, hashed_fraction
 from colorcli.errors import PhotoError
-from colorcli.evaluation import GRAY, Predict
+from colorcli.evaluation.comparison import pictures_of
+from colorcli.evaluation.evaluate import GRAY, Predict
 from colorcli.inline import encode_jpeg
 from colorcli.photo import read_rgb
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from colorcli.comparison import TRUE
+from colorcli.evaluation.comparison import TRUE
 from colorcli.study.answers import Answer
 from colorcli.study.key import Key
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from colorcli.collection import VALIDATION
+from colorcli.collection.items import VALIDATION
 from colorcli.errors import UsageError
 from colorcli.files import write_whole
 from colorcli.metrics import TONED

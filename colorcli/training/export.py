@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from colorcli.errors import ColorizeError, UsageError
 from colorcli.files import scratch_folder, try_folder, unwritable, write_together, write_whole
-from colorcli.spec import FORMAT
+from colorcli.model.spec import FORMAT
 from colorcli.training import graphs
 from colorcli.training.building import load_trained
 from colorcli.training.config import TrainConfig

@@ -15,7 +15,7 @@ from colorcli.abmap import AbMap
 from colorcli.guided import cell_means
 from colorcli.lab import lab_to_rgb
 from colorcli.metrics import psnr
-from colorcli.model import Model
+from colorcli.model.sessions import Model
 from colorcli.training.networks import Colorizing
 from colorcli.training.objectives import Objective
 from colorcli.training.probe import Probe, to_ab, to_L

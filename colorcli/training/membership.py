@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from colorcli.collection import Item
+from colorcli.collection.items import Item
 from colorcli.errors import UsageError
 from colorcli.files import write_whole
 

@@ -25,16 +25,16 @@ from onnx import TensorProto, numpy_helper
 from onnxruntime import quantization as ort_quantization
 
 from colorcli import metrics
-from colorcli.collection import Item, spread
+from colorcli.collection.items import Item, spread
 from colorcli.colorizer import Colorizer, FloatL
 from colorcli.errors import PhotoError, UsageError
 from colorcli.extras import scikit_image
 from colorcli.files import scratch_folder, write_together
 from colorcli.lab import clamp_to_gamut, lab_to_rgb, rgb_to_lab
-from colorcli.model import Model
+from colorcli.model.precision import PAIRED_BITS, PrecisionSpec
+from colorcli.model.sessions import Model
+from colorcli.model.spec import ModelSpec
 from colorcli.photo import read_rgb
-from colorcli.precision import PAIRED_BITS, PrecisionSpec
-from colorcli.spec import ModelSpec
 from colorcli.training.graphs import save
 
 CALIBRATION = 192

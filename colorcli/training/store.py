@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from colorcli.collection import Item
+from colorcli.collection.items import Item
 from colorcli.errors import PhotoError, UsageError
 from colorcli.lab import rgb_to_lab
 from colorcli.metrics import own_chroma

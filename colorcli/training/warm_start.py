@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from colorcli.errors import UsageError
-from colorcli.spec import ModelSpec, find_model
+from colorcli.model.spec import ModelSpec, find_model
 from colorcli.training.networks import Colorizing
 from colorcli.training.networks.fusion import FusionLayer
 from colorcli.training.run import Run

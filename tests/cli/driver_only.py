@@ -6,8 +6,8 @@ import ctypes
 import sys
 from typing import Any
 
-from colorcli import providers
 from colorcli.__main__ import main
+from colorcli.model import providers
 
 
 class _Driver:

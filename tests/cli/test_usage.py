@@ -15,7 +15,7 @@ from colorcli.batch.engine import Engine, EngineSettings
 from colorcli.batch.outcome import Outcome
 from colorcli.cli import COMMANDS
 from colorcli.cli.ending import wants_traces
-from colorcli.cli.talk import Talk
+from colorcli.cli.reporter import Reporter
 
 from .conftest import Run, said
 
@@ -235,9 +235,9 @@ def test_a_fault_in_a_batch_shows_its_traceback_when_asked(
     debug: str, verbose: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLORIZE_DEBUG", debug)
-    manner = SimpleNamespace(json=False, quiet=False, verbose=verbose)
-    talk = Talk(manner, Engine(EngineSettings()), 2, None)
-    talk.tell(Outcome(Path("a.jpg"), None, "failed", reason="boom", trace="Traceback of boom"))
+    verbosity = SimpleNamespace(json=False, quiet=False, verbose=verbose)
+    reporter = Reporter(verbosity, Engine(EngineSettings()), 2, None)
+    reporter.tell(Outcome(Path("a.jpg"), None, "failed", reason="boom", trace="Traceback of boom"))
     err = capsys.readouterr().err
     assert "error: a.jpg: boom" in err
     assert ("Traceback" in err) == (bool(debug) or verbose)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from colorcli.collection import open_collection
+from colorcli.collection.items import open_collection
 from colorcli.study.key import read_key
 from colorcli.study.page import ORDER, study_page
 from colorcli.study.pictures import SIDE, Picture, make_pictures, square

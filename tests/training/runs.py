@@ -14,7 +14,7 @@ import torch
 from skimage import data
 from torch.onnx._internal.exporter import _registration
 
-from colorcli.collection import open_collection
+from colorcli.collection.items import open_collection
 from colorcli.training.config import TrainConfig
 from colorcli.training.run import Run
 from colorcli.training.store import PhotoStore

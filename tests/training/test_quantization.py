@@ -13,14 +13,14 @@ import pytest
 
 from colorcli.__main__ import main
 from colorcli.bench.conversions import synthetic_gray
-from colorcli.collection import open_collection
+from colorcli.collection.items import open_collection
 from colorcli.colorizer import Colorizer
-from colorcli.evaluation import evaluate
+from colorcli.evaluation.evaluate import evaluate
 from colorcli.lab import clamp_to_gamut, rgb_to_lab
 from colorcli.metrics import ciede2000
-from colorcli.model import Model
+from colorcli.model.sessions import Model
+from colorcli.model.spec import ModelSpec
 from colorcli.photo import read_rgb
-from colorcli.spec import ModelSpec
 
 
 @pytest.fixture(scope="module")

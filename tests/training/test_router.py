@@ -16,7 +16,7 @@ import pytest
 from colorcli.__main__ import main
 from colorcli.colorizer import Colorizer, FloatL
 from colorcli.errors import ColorizeError, ModelError, UsageError
-from colorcli.model import Model
+from colorcli.model.sessions import Model
 from colorcli.router import Router, load_colorizer
 from colorcli.training.export import Card, export
 from colorcli.training.run import Run

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from colorcli.collection import open_collection
+from colorcli.collection.items import open_collection
 from colorcli.errors import UsageError
 from colorcli.training.augmentation import centre_views, whole_views
 from colorcli.training.store import PhotoStore, encode_lab

@@ -17,7 +17,7 @@ import torch
 from colorcli.__main__ import main
 from colorcli.cli import train as command
 from colorcli.cli.training import choose_device, split_photos, use_bf16
-from colorcli.collection import Item, open_collection
+from colorcli.collection.items import Item, open_collection
 from colorcli.errors import DeviceError
 from colorcli.training.config import TrainConfig
 from colorcli.training.run import Run

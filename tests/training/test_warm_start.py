@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from colorcli.errors import ModelError, UsageError
-from colorcli.model import Model
+from colorcli.model.sessions import Model
 from colorcli.training.augmentation import centre_views, random_views
 from colorcli.training.export import Card, export
 from colorcli.training.networks import Colorizing

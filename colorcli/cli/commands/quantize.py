@@ -1,0 +1,62 @@
+"""`colorize quantize`: 8-bit graphs beside a model's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from colorcli.cli import messages
+from colorcli.errors import UsageError
+from colorcli.extras import pip_install
+
+
+def quantize(
+    model: Annotated[str, typer.Argument(help="A model's name or folder.")],
+    photos: Annotated[
+        Path, typer.Option(help="Colour photos with a train and a val split: tree or tar shards.")
+    ],
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace 8-bit graphs that the model has.")
+    ] = False,
+) -> None:
+    """Write a model's graphs a second time with 8-bit arithmetic, and measure what that costs.
+
+    Ranges are found on training photos, the cost on validation photos. `--precision auto` takes
+    int8 on CPUs that gain by it, if the cost is within its bounds. Needs
+    the extras `train` and `evaluate`.
+    """
+    try:
+        from colorcli.training.quantization import CALIBRATION, VALIDATION
+        from colorcli.training.quantization import quantize as run
+    except ImportError as error:
+        raise UsageError(
+            f"quantize needs a package that is not installed: {error.name}",
+            tip=pip_install("train", "evaluate"),
+        ) from None
+    from colorcli.cli.progress import progress_bar
+    from colorcli.collection.items import open_collection, select
+    from colorcli.model.precision import COLOUR_CHANGE, PSNR_LOSS
+    from colorcli.model.spec import ModelSpec, find_model
+
+    folder = find_model(model)
+    if "int8" in ModelSpec.read(folder).precisions and not force:
+        raise UsageError(f"{folder}: has 8-bit graphs already", tip="--force replaces them")
+    everything = open_collection(photos)
+    training = select(everything, "train", photos)
+    held_out = select(everything, "val", photos)
+    total = min(len(training), CALIBRATION) + min(len(held_out), VALIDATION)
+    with progress_bar(total) as progress:
+        done = run(folder, training, held_out, progress)
+    cost = done.spec
+    messages.say(
+        f"int8: {done.bytes / 1e6:.1f} MB; PSNR {-cost.psnr_loss:+.3f} dB, CIEDE2000 between the "
+        f"two {cost.colour_change:.2f}, on {done.measured_on} validation photos; calibrated on "
+        f"{done.calibrated_on} training photos"
+    )
+    within = "takes" if cost.holds else "leaves"
+    messages.say(
+        f"--precision auto {within} it: the bounds are {PSNR_LOSS} dB and CIEDE2000 {COLOUR_CHANGE}"
+    )
+    print(folder)

@@ -1,0 +1,1 @@
+"""Labelled photographs to train and measure on, and the tools that prepare them."""

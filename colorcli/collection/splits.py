@@ -1,0 +1,58 @@
+"""Photos dealt out to train, val and test, by lot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from colorcli.collection.items import Item, hashed_fraction
+from colorcli.errors import UsageError
+
+SPLITS = ("train", "val", "test")
+
+
+def shares_of(text: str) -> tuple[float, ...]:
+    """Shares of train, val and, if given, test: "9:1" and "95/2.5/2.5" alike.
+
+    Returns:
+        Two or three numbers above 0 that add up to 1.
+
+    Raises:
+        UsageError: not such a list.
+    """
+    try:
+        parts = [float(part) for part in text.replace("/", ":").split(":")]
+    except ValueError:
+        parts = []
+    if len(parts) not in (2, 3) or not all(0 < part < float("inf") for part in parts):
+        raise UsageError(f"{text!r}: not a ratio", tip="for example 9:1 or 95/2.5/2.5")
+    return tuple(part / sum(parts) for part in parts)
+
+
+def draw_split(items: Sequence[Item], shares: Sequence[float], seed: int) -> dict[str, str]:
+    """Deal photos out to train, val and test, by lot.
+
+    The lot of a photo is its hashed key (`collection.hashed_fraction`), so that the same seed
+    deals alike on every machine; the counts are exact to rounding, but no split is left empty
+    where there is a photo for each.
+
+    Args:
+        items: the photos.
+        shares: of train, val and, if given, test; as `shares_of` returns them.
+        seed: of the lots.
+
+    Returns:
+        Key → split, sorted by key.
+    """
+    keys = sorted((item.key for item in items), key=lambda key: (hashed_fraction(key, seed), key))
+    # The smaller splits are cut first: a rounded share of few photos is not left to train alone.
+    order = (*SPLITS[1 : len(shares)], SPLITS[0])
+    ends = np.rint(np.cumsum(shares[1:]) * len(keys)).astype(int).tolist()
+    counts = [end - start for start, end in pairwise([0, *ends, len(keys)])]
+    while 0 in counts and len(keys) >= len(counts):
+        counts[counts.index(max(counts))] -= 1
+        counts[counts.index(0)] += 1
+    drawn = [name for name, count in zip(order, counts, strict=True) for _ in range(count)]
+    return dict(sorted(zip(keys, drawn, strict=True)))
