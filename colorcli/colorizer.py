@@ -106,10 +106,18 @@ class Colorizer:
         """What the colours are said to come from."""
         return self.model.spec.name
 
-    def for_photo(self, photo: Lightness) -> Colorizer:
-        """What colours a photo: this one, where there is no choice."""
-        del photo
-        return self
+    def for_scene_of(self, photo: Lightness) -> Colorizer:
+        """The same model, colouring all photos as parts of the scene that one of them shows.
+
+        "Setting different overall features manually" (Kaushik et al., section IV.E).
+
+        Raises:
+            UsageError: the model has no global features.
+        """
+        side = self.model.global_size
+        if side is None:
+            raise UsageError(f"{self.name} has no global features, which a scene is told by")
+        return Colorizer(self.model, self.model.global_features(photo.L_at(side, side)[None, None]))
 
     @property
     def smallest_tile(self) -> int:
@@ -119,29 +127,29 @@ class Colorizer:
     def check(
         self, *, size: Size = "auto", tile: int | None = None, vividness: float = 1.0
     ) -> None:
-        """Refuse arguments of `predict` that cannot be, whatever the photo.
+        """Refuse invalid arguments of `predict`, whatever the photo.
 
         Raises:
-            UsageError: it names the option.
+            UsageError: it names the argument.
         """
         if not isinstance(size, str) and not _is_whole(size):
-            raise UsageError(f"--size {size!r}: not a whole number of pixels")
+            raise UsageError(f"size {size!r}: not a whole number of pixels")
         if tile is not None and not _is_whole(tile):
-            raise UsageError(f"--tile {tile!r}: not a whole number of pixels")
+            raise UsageError(f"tile {tile!r}: not a whole number of pixels")
         if tile is not None and tile < self.smallest_tile:
             raise UsageError(
-                f"--tile {tile} is too small", tip=f"at least {self.smallest_tile} for {self.name}"
+                f"tile {tile} is too small", tip=f"at least {self.smallest_tile} for {self.name}"
             )
         if not 0 < vividness <= MOST_VIVID:
             raise UsageError(
-                f"--vividness {vividness:g}: it must be above 0 and at most {MOST_VIVID:g}",
+                f"vividness {vividness:g}: it must be above 0 and at most {MOST_VIVID:g}",
                 tip="1 is the model's own",
             )
         if isinstance(size, str) and size not in ("auto", "full"):
             raise UsageError(f"no size is called {size!r}", tip="auto, full, or a number of pixels")
         if not isinstance(size, str) and size < self.model.spec.multiple:
             raise UsageError(
-                f"--size {size} is too small",
+                f"size {size} is too small",
                 tip=f"at least {self.model.spec.multiple} for {self.name}",
             )
 
@@ -192,7 +200,6 @@ class Colorizer:
         size: Size = "auto",
         tile: int | None = None,
         vividness: float = 1.0,
-        global_features: NDArray[np.float32] | None = None,
     ) -> AbMap:
         """Predict the ab of a photo.
 
@@ -205,8 +212,6 @@ class Colorizer:
                 pieces with the exact receptive field around them, so that nothing changes but the
                 memory. None decides by the memory that is free.
             vividness: 1 is the model's own; above it more vivid, below it paler, as in `Model.ab`.
-            global_features: `(1, G)` of another photo or of a whole scene, instead of its own
-                or of the colorizer's; they are of this model, which then colours the photo itself.
 
         Returns:
             ab at the resolution it was predicted, for `render`.
@@ -217,11 +222,6 @@ class Colorizer:
             ModelError: the graphs cannot be run, or what they give are no colours.
         """
         self.check(size=size, tile=tile, vividness=vividness)
-        if global_features is None:
-            global_features = self._global_features
-        chosen = self if global_features is not None else self.for_photo(photo)
-        if chosen is not self:
-            return chosen.predict(photo, size=size, tile=tile, vividness=vividness)
         network_shape = self._network_shape(photo.shape, size)
         scaled = network_shape != photo.shape
         seen = FloatL(photo.L_at(*network_shape)) if scaled else photo
@@ -233,9 +233,7 @@ class Colorizer:
         side = tile
         while True:
             try:
-                grid, means = self._grid(
-                    photo, seen, (padded[0], padded[1]), side, vividness, global_features
-                )
+                grid, means = self._grid(photo, seen, (padded[0], padded[1]), side, vividness)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
@@ -257,13 +255,12 @@ class Colorizer:
         padded: tuple[int, int],
         tile: int | None,
         vividness: float,
-        global_features: NDArray[np.float32] | None,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """ab `(h, w, 2)` on the whole grid, from one pass or from tiles, and L `(h, w)` there."""
         stride = self.model.spec.stride
         side = self.model.global_size
         area = (tile or 0) ** 2 or self._affordable_area()
-        features = None
+        features, global_features = None, self._global_features
         if padded[0] * padded[1] <= area:
             L = _window(seen, (0, padded[0]), (0, padded[1]))
             features = self.model.low_level(L)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from colorcli.abmap import AbMap
 from colorcli.colorizer import Colorizer, Lightness, Size
 from colorcli.errors import ModelError, UsageError
 
@@ -89,11 +90,32 @@ class Router(Colorizer):
         for specialist in self._specialists:
             specialist.check(size=size, tile=tile, vividness=vividness)
 
-    def for_photo(self, photo: Lightness) -> Colorizer:
-        """The specialist for a photo, or the general model where none is sure to know it."""
+    def for_scene_of(self, photo: Lightness) -> Colorizer:  # noqa: ARG002
+        """Refused: global features are those of one model.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(f"{self.name} is several models, and global features are those of one")
+
+    def predict(
+        self,
+        photo: Lightness,
+        *,
+        size: Size = "auto",
+        tile: int | None = None,
+        vividness: float = 1.0,
+    ) -> AbMap:
+        """As one model: the specialist, or the general one where none is sure to know the scene."""
+        self.check(size=size, tile=tile, vividness=vividness)
+        specialist = self._specialist_for(photo)
+        predict = super().predict if specialist is None else specialist.predict
+        return predict(photo, size=size, tile=tile, vividness=vividness)
+
+    def _specialist_for(self, photo: Lightness) -> Colorizer | None:
         side = self.model.global_size
         assert side is not None
         probabilities = self.model.scenes(photo.L_at(side, side)[None, None])[0]
         shares = self._known @ probabilities
         best = int(shares.argmax())
-        return self._specialists[best] if shares[best] >= SURE else self
+        return self._specialists[best] if shares[best] >= SURE else None

@@ -1,7 +1,7 @@
 """Photos coloured as parts of one scene: the one control that the paper leaves to its user.
 
-"Setting different overall features manually" (Kaushik et al., section IV.E): what the global branch
-makes of one photo stands for the scene of all. Details of a large picture, the shots of one film.
+What the global branch makes of one photo stands for the scene of all: details of a large picture,
+the shots of one film.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from colorcli.colorizer import Colorizer
 from colorcli.errors import PhotoError, UsageError
 from colorcli.photo import Limits, read_photo
 from colorcli.photo.read import USUAL_LIMITS
-from colorcli.router import Router
 
 
 def load_scene(path: Path, colorizer: Colorizer, limits: Limits = USUAL_LIMITS) -> Colorizer:
@@ -20,21 +19,15 @@ def load_scene(path: Path, colorizer: Colorizer, limits: Limits = USUAL_LIMITS) 
 
     Args:
         path: of the photo that shows the scene.
-        colorizer: colours them; of one model, with a global branch.
+        colorizer: colours them; see `Colorizer.for_scene_of`.
         limits: on that photo, as on all others.
 
     Raises:
-        UsageError: the photo cannot be read, or the model has no place for a scene.
+        UsageError: the photo cannot be read, or the model has no global features of its own.
     """
-    model = colorizer.model
-    side = model.global_size
-    if side is None or isinstance(colorizer, Router):
-        raise UsageError(
-            f"--scene-from: {colorizer.name} has no place for it",
-            tip="it wants one model, with global features",
-        )
     try:
-        scene = read_photo(path, limits=limits)
+        return colorizer.for_scene_of(read_photo(path, limits=limits))
     except PhotoError as error:
         raise UsageError(f"--scene-from {error}", tip=error.tip) from None
-    return Colorizer(model, model.global_features(scene.L_at(side, side)[None, None]))
+    except UsageError as error:
+        raise UsageError(f"--scene-from: {error}", tip="choose one model that has them") from None

@@ -135,7 +135,7 @@ def test_such_a_photo_has_the_global_features_of_itself() -> None:
     own = averaging.model.global_features(*itself)
     rescaled = averaging.model.global_features(FloatL(L).L_at(224, 224)[None, None])
     grids = [
-        averaging.predict(FloatL(L), size="full", global_features=given).grid
+        Colorizer(averaging.model, given).predict(FloatL(L), size="full").grid
         for given in (None, own, rescaled)
     ]
     np.testing.assert_array_equal(grids[0], grids[1])
@@ -144,19 +144,20 @@ def test_such_a_photo_has_the_global_features_of_itself() -> None:
 
 def test_padding_changes_nothing_far_from_it(colorizer, L) -> None:
     """A photo one row short of a multiple of 8 has the colours of the whole one."""
-    features = colorizer.model.global_features(FloatL(L).L_at(224, 224)[None, None])
-    full = colorizer.predict(FloatL(L), size="full", global_features=features).whole(L)
+    of_one_scene = colorizer.for_scene_of(FloatL(L))
+    full = of_one_scene.predict(FloatL(L), size="full").whole(L)
     cut = L[:-1]
-    short = colorizer.predict(FloatL(cut), size="full", global_features=features).whole(cut)
+    short = of_one_scene.predict(FloatL(cut), size="full").whole(cut)
     np.testing.assert_allclose(short[:400], full[:400], atol=1e-3)
 
 
-def test_global_features_of_another_photo_change_the_colours(colorizer, L) -> None:
-    other = colorizer.model.global_features(np.full((1, 1, 224, 224), 90, np.float32))
-    own = colorizer.predict(FloatL(L), size=224).grid
-    assert (
-        np.abs(colorizer.predict(FloatL(L), size=224, global_features=other).grid - own).max() > 0
+def test_the_scene_of_another_photo_changes_the_colours_and_its_own_does_not(colorizer, L) -> None:
+    bright, itself = FloatL(np.full((300, 400), 90, np.float32)), FloatL(L)
+    own = colorizer.predict(itself, size=224).grid
+    np.testing.assert_array_equal(
+        colorizer.for_scene_of(itself).predict(itself, size=224).grid, own
     )
+    assert np.abs(colorizer.for_scene_of(bright).predict(itself, size=224).grid - own).max() > 0
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -266,7 +267,7 @@ def test_a_grid_of_another_shape_than_described_is_an_error(colorizer, L, monkey
 
 
 def test_a_tile_smaller_than_its_halo_is_a_wrong_usage(colorizer, L) -> None:
-    with pytest.raises(UsageError, match="--tile 8 is too small"):
+    with pytest.raises(UsageError, match="tile 8 is too small"):
         colorizer.predict(FloatL(L), tile=8)
 
 

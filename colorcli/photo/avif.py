@@ -23,22 +23,17 @@ _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:a
 def inspect(data: bytes) -> Header:
     """Read the properties and items of an AVIF.
 
-    The largest picture stands for the size: thumbnails are items of the same kind.
-
     Raises:
         MalformedError: it is cut off, or has no size.
     """
-    metadata = Metadata()
-    header = Header(0, 0, metadata)
     top = list(walk(data))
     meta = next(((start, stop) for name, start, stop in top if name == b"meta"), None)
     if meta is None:
         raise MalformedError("it has no size")
+    properties = _Properties()
     kinds: dict[int, bytes] = {}
     named: list[int] = []
     places: tuple[int, int] | None = None
-    turned, mirrored, transfer = None, None, None
-    monochrome = transparent = limited = False
     for name, start, stop in walk(data, meta[0] + 4, meta[1]):
         if name == b"iinf":
             kinds, named = _kinds(data, start, stop)
@@ -47,27 +42,9 @@ def inspect(data: bytes) -> Header:
         elif name == b"iprp":
             for inner, from_, to in walk(data, start, stop):
                 for property_, at, end in walk(data, from_, to) if inner == b"ipco" else ():
-                    body = data[at : min(end, at + 64)]
-                    if property_ == b"ispe":
-                        width, height = struct.unpack_from(">II", body, 4)
-                        if width * height > header.width * header.height:
-                            header.width, header.height = width, height
-                    elif property_ == b"av1C" and header.depth is None:
-                        header.depth = _DEPTHS[body[2] >> 5 & 3]
-                        monochrome = bool(body[2] & 0x10)
-                    elif property_ == b"auxC":
-                        transparent |= body[4:].startswith(_ALPHA)
-                    elif property_ == b"colr" and body[:4] == b"nclx" and transfer is None:
-                        (transfer,) = struct.unpack_from(">H", body, 6)
-                        limited = not body[10] & 0x80
-                    elif property_ == b"colr" and body[:4] in (b"prof", b"rICC"):
-                        metadata.icc = data[at + 4 : end]
-                    elif property_ == b"irot":
-                        turned = body[0] & 3
-                    elif property_ == b"imir":
-                        mirrored = body[0] & 1
-    if not header.width or not header.height:
-        raise MalformedError("it has no size")
+                    properties.take(property_, data[at:end])
+    header = properties.header()
+    metadata = header.metadata
     texts = {item for item, kind in kinds.items() if kind in _BESIDE}
     contents = {} if places is None else _contents(data, *places, texts)
     for item, content in contents.items():
@@ -77,37 +54,84 @@ def inspect(data: bytes) -> Header:
             metadata.exif = exif.strip_prefix(content[offset:])
         elif kind == b"mime" and b"<x:xmpmeta" in content:
             metadata.xmp = content
-    if monochrome and transparent:
-        raise MalformedError(
-            "it has transparency beside gray alone, which is not read", tip="save it as PNG"
-        )
-    if transfer is not None and metadata.icc is None:
-        header.gamma = cicp.gamma(transfer)
-    if header.depth in (10, 12):
-        header.maximum = (1 << header.depth) - 1
-    if monochrome and limited and header.depth is not None:
-        # The decoder spreads the range of video for colours, and forgets it for gray.
-        header.minimum, header.maximum = 16 << header.depth - 8, 235 << header.depth - 8
     header.decodable = _alone(data, named)
     if any(name == b"moov" for name, _, _ in top):
         header.warnings.append("animated: only the first picture is read")
     # What turns a picture is a property of it: where there is none, XMP does not count.
-    header.orientation = _orientation(turned, mirrored, exif.orientation(metadata.exif) or 1)
+    header.orientation = properties.orientation or exif.orientation(metadata.exif) or 1
     metadata.dpi = exif.dpi(metadata.exif)
     return header
 
 
-def _orientation(turned: int | None, mirrored: int | None, stated: int) -> int:
-    """The turn, then the mirror, as an EXIF orientation; EXIF's own where there is neither."""
-    if turned is None and mirrored is None:
-        return stated
-    upright = _TURNED[turned or 0]
-    if mirrored is None:
-        return upright
-    # imir 0 swaps top and bottom, 1 left and right.
-    top_bottom = {1: 4, 8: 5, 3: 2, 6: 7}
-    left_right = {1: 2, 8: 7, 3: 4, 6: 5}
-    return (left_right if mirrored else top_bottom)[upright]
+class _Properties:
+    """What the properties of all items say.
+
+    The largest picture stands for the size: thumbnails are items of the same kind.
+    """
+
+    def __init__(self) -> None:
+        self._header = Header(0, 0, Metadata())
+        self._turned: int | None = None
+        self._mirrored: int | None = None
+        self._transfer: int | None = None
+        self._monochrome = self._transparent = self._limited = False
+
+    def take(self, name: bytes, body: bytes) -> None:
+        """Note what a property says."""
+        header = self._header
+        if name == b"ispe":
+            width, height = struct.unpack_from(">II", body, 4)
+            if width * height > header.width * header.height:
+                header.width, header.height = width, height
+        elif name == b"av1C" and header.depth is None:
+            header.depth = _DEPTHS[body[2] >> 5 & 3]
+            self._monochrome = bool(body[2] & 0x10)
+        elif name == b"auxC":
+            self._transparent |= body[4:].startswith(_ALPHA)
+        elif name == b"colr" and body[:4] == b"nclx" and self._transfer is None:
+            (self._transfer,) = struct.unpack_from(">H", body, 6)
+            self._limited = not body[10] & 0x80
+        elif name == b"colr" and body[:4] in (b"prof", b"rICC"):
+            header.metadata.icc = body[4:]
+        elif name == b"irot":
+            self._turned = body[0] & 3
+        elif name == b"imir":
+            self._mirrored = body[0] & 1
+
+    def header(self) -> Header:
+        """All that was said of the picture.
+
+        Raises:
+            MalformedError: it has no size, or is of a kind that is not read.
+        """
+        header = self._header
+        if not header.width or not header.height:
+            raise MalformedError("it has no size")
+        if self._monochrome and self._transparent:
+            raise MalformedError(
+                "it has transparency beside gray alone, which is not read", tip="save it as PNG"
+            )
+        if self._transfer is not None and header.metadata.icc is None:
+            header.gamma = cicp.gamma(self._transfer)
+        if header.depth in (10, 12):
+            header.maximum = (1 << header.depth) - 1
+        if self._monochrome and self._limited and header.depth is not None:
+            # The decoder spreads the range of video for colours, and forgets it for gray.
+            header.minimum, header.maximum = 16 << header.depth - 8, 235 << header.depth - 8
+        return header
+
+    @property
+    def orientation(self) -> int | None:
+        """The turn, then the mirror, as an EXIF orientation; None where there is neither."""
+        if self._turned is None and self._mirrored is None:
+            return None
+        upright = _TURNED[self._turned or 0]
+        if self._mirrored is None:
+            return upright
+        # imir 0 swaps top and bottom, 1 left and right.
+        top_bottom = {1: 4, 8: 5, 3: 2, 6: 7}
+        left_right = {1: 2, 8: 7, 3: 4, 6: 5}
+        return (left_right if self._mirrored else top_bottom)[upright]
 
 
 def _alone(data: bytes, named: list[int]) -> bytes | None:

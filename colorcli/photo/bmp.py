@@ -41,7 +41,7 @@ def inspect(data: bytes) -> Header:
         header.opaque = size < _WITH_ALPHA or not alpha
     elif bits == 16 and packing in (0, _MASKED):
         masks = struct.unpack_from("<3I", data, 54) if packing == _MASKED else _FIVE_BITS
-        header.packed = Packed(pixels_at, masks, upright=height < 0)
+        header.layout = Packed(pixels_at, masks, upright=height < 0)
         if any(map(_is_odd, masks)):
             raise MalformedError(
                 "its colours lie in an unusual order, which is not read", tip="save it as PNG"

@@ -11,7 +11,7 @@ import numpy as np
 from colorcli import lab, srgb
 from colorcli.memory import is_out_of_memory
 from colorcli.photo import icc, managed
-from colorcli.photo.header import MEND, Header, MalformedError, Packed
+from colorcli.photo.header import MEND, Header, Interleaved, MalformedError, Packed, Raw
 from colorcli.photo.image import STRIP, Array, reduced
 from colorcli.photo.overhear import overhear
 from colorcli.photo.response import Response, power
@@ -44,17 +44,15 @@ def decode(data: bytes, header: Header) -> tuple[Array, Array | None]:
     Raises:
         MalformedError: the decoder gives up, or finds another size than the header's.
     """
-    if header.packed is not None:
-        pixels = _spread(data, header, header.packed)
-    elif header.raw is not None:
-        pixels = _unpacked(data, header)
-    else:
-        pixels = _by_opencv(header.decodable or data, header)
-    if header.spread > 1 and pixels.shape == (header.height, header.spread * header.width):
-        pixels = pixels.reshape(header.height, header.width, header.spread)
-        if header.differences:
-            pixels = np.cumsum(pixels, axis=1, dtype=pixels.dtype)
-        pixels = pixels[..., header.kept]
+    match header.layout:
+        case Raw() as raw:
+            pixels = _unpacked(data, header, raw)
+        case Packed() as packed:
+            pixels = _spread(data, header, packed)
+        case Interleaved() as interleaved:
+            pixels = _told_apart(_by_opencv(header.decodable or data, header), header, interleaved)
+        case None:
+            pixels = _by_opencv(header.decodable or data, header)
     size = {pixels.shape[:2], pixels.shape[1::-1]}
     if (header.height, header.width) not in size:
         raise MalformedError("its pixels are not as many as its header says")
@@ -187,10 +185,19 @@ class _Speaking:
                 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-def _unpacked(data: bytes, header: Header) -> Array:
+def _told_apart(pixels: Array, header: Header, layout: Interleaved) -> Array:
+    """The samples that are wanted, (H, W, C), of a picture that has them side by side."""
+    if pixels.shape != (header.height, layout.samples * header.width):
+        return pixels  # which is refused for its size
+    pixels = pixels.reshape(header.height, header.width, layout.samples)
+    if layout.differences:
+        pixels = np.cumsum(pixels, axis=1, dtype=pixels.dtype)
+    return pixels[..., layout.kept]
+
+
+def _unpacked(data: bytes, header: Header, layout: Raw) -> Array:
     """The samples of a file without compression, in OpenCV's order of channels."""
-    assert header.raw is not None
-    start, channels = header.raw
+    start, channels = layout
     count = header.width * header.height * channels
     dtype = ">u2" if header.depth == 16 else "u1"
     samples: Array = np.frombuffer(data, dtype, count, start)

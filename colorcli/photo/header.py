@@ -24,8 +24,20 @@ class MalformedError(ValueError):
         self.tip = tip
 
 
+class Raw(NamedTuple):
+    """Samples without compression, row by row, which need no decoder.
+
+    Attributes:
+        start: where they begin in the file.
+        channels: gray, gray and alpha, RGB, or RGB and alpha: 1 to 4.
+    """
+
+    start: int
+    channels: int
+
+
 class Packed(NamedTuple):
-    """Pixels of 16 bits, of which each colour has some.
+    """Pixels of 16 bits, of which each colour has some: OpenCV would make the whitest 248 of 255.
 
     Attributes:
         start: where the rows begin in the file; each is filled up to four bytes.
@@ -36,6 +48,20 @@ class Packed(NamedTuple):
     start: int
     masks: tuple[int, ...]
     upright: bool
+
+
+class Interleaved(NamedTuple):
+    """Samples of which OpenCV would lose some: it is shown a wider picture in gray instead.
+
+    Attributes:
+        samples: of a pixel, side by side in that picture.
+        kept: which of them are wanted, in OpenCV's order of channels.
+        differences: whether each is stored as its difference from the pixel to the left.
+    """
+
+    samples: int
+    kept: tuple[int, ...]
+    differences: bool
 
 
 @dataclass
@@ -54,21 +80,15 @@ class Header:
         turned: EXIF orientation that the decoder applies by itself, or None.
         transparent: the one sample value that stands for transparent, which the decoder ignores.
         gamma: exponent from stored to linear values, where the file names one and no profile.
-        spread: how many pixels of gray, side by side, the decoder is shown for each pixel: its
-            samples, where it would lose some of them.
-        kept: which of those samples are wanted, in OpenCV's order of channels.
-        differences: whether those are stored as differences from the left.
         multiplied: whether the colours are stored multiplied by alpha.
         negative: whether zero means white, which the decoder ignores.
         cmyk: whether the pixels are stored as ink.
         gray: whether the colours that the decoder makes are gray.
         opaque: whether the last of two or four channels means nothing.
-        raw: where uncompressed RGB (, alpha) or gray samples begin, and how many a pixel has: such
-            files need no decoder.
         cut: whether the last bytes are missing: of the picture's own the decoder tells.
         lossless: whether it was stored so that nothing need be lost, in a family that may lose.
-        packed: how colours share 16 bits: OpenCV would make the whitest 248 of 255.
         lacking: whether the stored bytes cannot ever unpack to that many pixels.
+        layout: how the samples lie, where OpenCV would not make the right pixels of them by itself.
         decodable: what to hand to the decoder, if not the file as it is.
         warnings: what is lost or guessed, a line each.
     """
@@ -83,18 +103,19 @@ class Header:
     turned: int | None = None
     transparent: int | None = None
     gamma: float | None = None
-    spread: int = 1
-    kept: tuple[int, ...] = ()
-    differences: bool = False
     multiplied: bool = False
     negative: bool = False
     cmyk: bool = False
     gray: bool = False
     opaque: bool = False
-    raw: tuple[int, int] | None = None
     cut: bool = False
     lossless: bool = False
-    packed: Packed | None = None
     lacking: bool = False
+    layout: Raw | Packed | Interleaved | None = None
     decodable: bytes | None = None
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def samples_shown(self) -> int:
+        """How many pixels of gray the decoder is shown for each pixel."""
+        return self.layout.samples if isinstance(self.layout, Interleaved) else 1

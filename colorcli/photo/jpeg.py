@@ -32,14 +32,11 @@ def inspect(data: bytes) -> Header:
         MalformedError: it has no size, or is cut off. Where its very end alone is missing, and the
             decoder can tell, that is a warning.
     """
-    header: Header | None = None
-    metadata = Metadata()
-    icc: dict[int, bytes] = {}
+    said = _Said()
+    # The decoder gets the picture alone: no application data for it to trip over, but Adobe's,
+    # which says how ink is stored.
     keep = [b"\xff\xd8"]
-    more_xmp = several = cut = False
-    sequential = whole_scan = False
-    comments: list[tuple[bytes, bytes]] = []
-    resources: list[bytes] = []
+    whole_scan = cut = False
     at = 2
     while True:
         found = _MARKER.search(data, at)
@@ -63,69 +60,118 @@ def inspect(data: bytes) -> Header:
         if at + 4 > len(data):
             raise MalformedError("the file is cut off", tip=MEND)
         end = at + 2 + struct.unpack_from(">H", data, at + 2)[0]
-        body = data[at + 4 : end]
         if end > len(data):
             raise MalformedError("the file is cut off", tip=MEND)
-        if marker in _SIZES and len(body) >= 6:
-            depth, height, width, channels = struct.unpack_from(">BHHB", body)
-            if depth != 8:
-                raise MalformedError(
-                    f"its samples have {depth} bits, which are not read", tip="save it with 8 bits"
-                )
-            if header is None:
-                sequential = marker in _SEQUENTIAL
-                header = Header(width, height, metadata, cmyk=channels == 4)
-        elif marker == 0xE0 and body[:5] == b"JFIF\0" and len(body) >= 12:
-            metadata.dpi = _density(body)
-        elif marker == 0xE1 and body.startswith(_EXIF) and metadata.exif is None:
-            metadata.exif = body[len(_EXIF) :]
-        elif marker == 0xE1 and body.startswith(_XMP) and metadata.xmp is None:
-            metadata.xmp = body[len(_XMP) :]
-        elif marker == 0xE2 and body.startswith(b"MPF\0"):
-            several = True
-        elif marker == 0xE2 and body.startswith(_ICC) and len(body) > 14:
-            icc.setdefault(body[12], body[14:])
-        elif marker == 0xE1 and body.startswith(_MORE_XMP):
-            more_xmp = True
-        elif marker == 0xFE and body:
-            comments.append((b"COM", body))
-        elif marker == 0xED and body.startswith(iptc.PREFIX):
-            resources.append(body[len(iptc.PREFIX) :])
-        # The decoder gets the picture alone: no application data for it to trip over, but Adobe's,
-        # which says how ink is stored.
+        body = data[at + 4 : end]
+        said.take(marker, body)
+        if marker == 0xDA:
+            whole_scan = said.is_all_of(body)
+            following = _MARKER.search(data, end)
+            end = len(data) if following is None else following.start()
         if not (0xE0 <= marker <= 0xEF or marker == 0xFE) or body[:5] in (b"JFIF\0", b"Adobe"):
-            stop = end
-            if marker == 0xDA:
-                # All that follows is in it, then.
-                whole_scan = sequential and header is not None and body[:1] == bytes((channels,))
-                following = _MARKER.search(data, end)
-                stop = len(data) if following is None else following.start()
-            keep.append(data[at:stop])
-            end = stop
+            keep.append(data[at:end])
         at = end
-    if header is None:
-        raise MalformedError("it has no size")
+    header = said.header()
+    header.decodable = b"".join(keep)
     header.cut = cut
     if cut:
         header.warnings.append("its last bytes are missing, but none of the picture's")
-    if more_xmp:
-        header.warnings.append("XMP beyond its first 64 KB is not read: dropped")
-    if several:
-        header.warnings.append("several pictures: only the first is read")
-    elif data[at : at + 3] == b"\xff\xd8\xff":
-        header.warnings.append("another JPEG behind the picture: only the first is read")
-    elif b"ftyp" in data[at : at + _VIDEO_AT] or data.find(_VIDEO, at) >= 0:
-        header.warnings.append("a video behind the picture (a motion photo): dropped")
-    captions = (iptc.of_resources(part) for part in resources)
-    # A block may go on in the next segment.
-    metadata.iptc = next(filter(None, captions), None) or iptc.of_resources(b"".join(resources))
-    metadata.notes = tuple(comments)
-    if icc:
-        metadata.icc = b"".join(icc[number] for number in sorted(icc))
-    metadata.dpi = metadata.dpi or exif.dpi(metadata.exif)
-    header.orientation = exif.orientation(metadata.exif)
-    header.decodable = b"".join(keep)
+    if not said.several and (behind := _behind(data, at)):
+        header.warnings.append(behind)
     return header
+
+
+class _Said:
+    """What the segments of a JPEG say, one after the other."""
+
+    def __init__(self) -> None:
+        self.several = False
+        self._metadata = Metadata()
+        self._header: Header | None = None
+        self._channels = 0
+        self._sequential = False
+        self._icc: dict[int, bytes] = {}
+        self._comments: list[tuple[bytes, bytes]] = []
+        self._resources: list[bytes] = []
+        self._more_xmp = False
+
+    def take(self, marker: int, body: bytes) -> None:
+        """Note what a segment says.
+
+        Raises:
+            MalformedError: the samples are of a kind that is not read.
+        """
+        if marker in _SIZES and len(body) >= 6:
+            self._take_size(marker, body)
+        elif marker == 0xE0 and body[:5] == b"JFIF\0" and len(body) >= 12:
+            self._metadata.dpi = _density(body)
+        elif marker == 0xE1:
+            self._take_exif_or_xmp(body)
+        elif marker == 0xE2 and body.startswith(b"MPF\0"):
+            self.several = True
+        elif marker == 0xE2 and body.startswith(_ICC) and len(body) > 14:
+            self._icc.setdefault(body[12], body[14:])
+        elif marker == 0xED and body.startswith(iptc.PREFIX):
+            self._resources.append(body[len(iptc.PREFIX) :])
+        elif marker == 0xFE and body:
+            self._comments.append((b"COM", body))
+
+    def is_all_of(self, scan: bytes) -> bool:
+        """Whether the scan that begins with this segment is the only one of the picture."""
+        return self._sequential and scan[:1] == bytes((self._channels,))
+
+    def header(self) -> Header:
+        """All that was said.
+
+        Raises:
+            MalformedError: no size was.
+        """
+        header, metadata = self._header, self._metadata
+        if header is None:
+            raise MalformedError("it has no size")
+        if self._more_xmp:
+            header.warnings.append("XMP beyond its first 64 KB is not read: dropped")
+        if self.several:
+            header.warnings.append("several pictures: only the first is read")
+        captions = (iptc.of_resources(part) for part in self._resources)
+        # A block may go on in the next segment.
+        whole = b"".join(self._resources)
+        metadata.iptc = next(filter(None, captions), None) or iptc.of_resources(whole)
+        metadata.notes = tuple(self._comments)
+        if self._icc:
+            metadata.icc = b"".join(self._icc[number] for number in sorted(self._icc))
+        metadata.dpi = metadata.dpi or exif.dpi(metadata.exif)
+        header.orientation = exif.orientation(metadata.exif)
+        return header
+
+    def _take_size(self, marker: int, body: bytes) -> None:
+        depth, height, width, channels = struct.unpack_from(">BHHB", body)
+        if depth != 8:
+            raise MalformedError(
+                f"its samples have {depth} bits, which are not read", tip="save it with 8 bits"
+            )
+        self._channels = channels
+        if self._header is None:
+            self._sequential = marker in _SEQUENTIAL
+            self._header = Header(width, height, self._metadata, cmyk=channels == 4)
+
+    def _take_exif_or_xmp(self, body: bytes) -> None:
+        metadata = self._metadata
+        if body.startswith(_EXIF) and metadata.exif is None:
+            metadata.exif = body[len(_EXIF) :]
+        elif body.startswith(_XMP) and metadata.xmp is None:
+            metadata.xmp = body[len(_XMP) :]
+        elif body.startswith(_MORE_XMP):
+            self._more_xmp = True
+
+
+def _behind(data: bytes, at: int) -> str | None:
+    """What follows the picture, which ends at `at`, in words."""
+    if data[at : at + 3] == b"\xff\xd8\xff":
+        return "another JPEG behind the picture: only the first is read"
+    if b"ftyp" in data[at : at + _VIDEO_AT] or data.find(_VIDEO, at) >= 0:
+        return "a video behind the picture (a motion photo): dropped"
+    return None
 
 
 def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:

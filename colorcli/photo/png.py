@@ -28,75 +28,117 @@ def inspect(data: bytes) -> Header:
     Raises:
         MalformedError: it is cut off, damaged, or has no size.
     """
-    header: Header | None = None
-    metadata = Metadata()
-    warnings: list[str] = []
-    texts: list[tuple[bytes, bytes]] = []
+    said: _Said | None = None
+    # The decoder gets the picture alone, with nothing beside it to trip over.
     keep = [SIGNATURE]
-    gamma, tagged, wrapped, kind, bits, packed = None, False, False, 0, 8, 0
-    transfer: int | None = None
+    packed = 0
     for name, start, stop in _chunks(data):
-        body = data[start:stop] if name != b"IDAT" else b""
         if name == b"IHDR":
-            width, height, bits, kind = struct.unpack_from(">IIBB", body)
-            header = Header(width, height, metadata, gray=kind == 4, warnings=warnings)
-        elif header is None:
+            said = _Said(data[start:stop])
+        elif said is None:
             raise MalformedError("it does not begin with its size")
-        elif name == b"gAMA" and len(body) == 4:
-            (stored,) = struct.unpack(">I", body)
-            # The bounds of libpng, beyond which no curve is meant.
-            gamma = 100000 / stored if 16 <= stored <= 625_000_000 else None
         elif name == b"IDAT":
             packed += stop - start
-        elif name == b"sRGB":
-            tagged = True
-        elif name == b"cICP" and len(body) == 4:
-            transfer = body[1]
-        elif name == b"iCCP":
-            metadata.icc = _unpacked(body.partition(b"\0")[2][1:])
-            if metadata.icc is None:
-                warnings.append("the ICC profile is damaged: dropped")
+        else:
+            said.take(name, data[start:stop])
+        if name in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
+            keep.append(data[start - 8 : stop + 4])
+    if said is None:
+        raise MalformedError("it has no size")
+    header = said.finished()
+    header.lacking = packed * _DEFLATE < said.unpacked_bytes
+    header.decodable = b"".join(keep)
+    return header
+
+
+class _Said:
+    """What the chunks of a PNG say, one after the other.
+
+    Args:
+        size: the body of the first of them, IHDR.
+    """
+
+    def __init__(self, size: bytes) -> None:
+        width, height, bits, kind = struct.unpack_from(">IIBB", size)
+        self._bits: int = bits
+        self._kind: int = kind
+        self._metadata = Metadata()
+        self._header = Header(width, height, self._metadata, gray=self._kind == 4)
+        self._texts: list[tuple[bytes, bytes]] = []
+        self._gamma: float | None = None
+        self._transfer: int | None = None
+        self._tagged = self._wrapped = False
+
+    @property
+    def unpacked_bytes(self) -> int:
+        """Of the pixels, at least."""
+        pixels = self._header.width * self._header.height
+        return pixels * self._bits * _CHANNELS.get(self._kind, 1) // 8
+
+    def take(self, name: bytes, body: bytes) -> None:
+        """Note what a chunk says."""
+        if name in _TEXTS:
+            self._take_text(name, body)
+        elif name in (b"gAMA", b"sRGB", b"cICP", b"iCCP"):
+            self._take_curve(name, body)
         elif name == b"eXIf":
-            metadata.exif = exif.strip_prefix(body)
-        elif name == b"iTXt" and body.startswith(_XMP + b"\0"):
-            metadata.xmp = _international(body[len(_XMP) + 1 :])
-        elif name in _TEXTS and body.startswith(_WRAPPED):
-            wrapped = True
-        elif name in _TEXTS and 1 <= body.find(b"\0") <= 79:
-            texts.append((name, body))
+            self._metadata.exif = exif.strip_prefix(body)
         elif name == b"pHYs" and len(body) == 9:
             across, down, unit = struct.unpack(">IIB", body)
             if unit == 1 and across and down:
-                metadata.dpi = (across * 0.0254, down * 0.0254)
-        elif name == b"tRNS" and kind == 0 and len(body) >= 2:
-            (header.transparent,) = struct.unpack_from(">H", body)
-            if bits < 8:
-                header.transparent *= 255 // ((1 << bits) - 1)
+                self._metadata.dpi = (across * 0.0254, down * 0.0254)
+        elif name == b"tRNS" and self._kind == 0 and len(body) >= 2:
+            (transparent,) = struct.unpack_from(">H", body)
+            # OpenCV spreads samples of fewer bits over 8.
+            scale = 255 // ((1 << self._bits) - 1) if self._bits < 8 else 1
+            self._header.transparent = transparent * scale
         elif name == b"acTL":
-            warnings.append("animated: only the first picture is read")
-        # The decoder gets the picture alone, with nothing beside it to trip over.
-        if name in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
-            keep.append(data[start - 8 : stop + 4])
-    if header is None:
-        raise MalformedError("it has no size")
-    pixels = header.width * header.height
-    header.lacking = packed * _DEFLATE < pixels * bits * _CHANNELS.get(kind, 1) // 8
-    # Of cICP, iCCP, sRGB and gAMA the first that is there counts; but where a code point only says
-    # that tones are sRGB's, a profile says the same more exactly.
-    if transfer is not None:
-        header.gamma = cicp.gamma(transfer)
-        if header.gamma is not None:
-            metadata.icc = None
-    # 0.45455 is the sRGB curve's stand-in, not a curve of its own.
-    elif gamma is not None and not tagged and metadata.icc is None and abs(gamma - 2.2) > 0.01:
-        header.gamma = gamma
-    if wrapped:
-        warnings.append("metadata as ImageMagick wraps it into text is not read: dropped")
-    metadata.notes = tuple(texts)
-    metadata.dpi = metadata.dpi or exif.dpi(metadata.exif)
-    header.orientation = exif.orientation(metadata.exif)
-    header.decodable = b"".join(keep)
-    return header
+            self._header.warnings.append("animated: only the first picture is read")
+
+    def finished(self) -> Header:
+        """All that was said."""
+        header, metadata = self._header, self._metadata
+        # Of cICP, iCCP, sRGB and gAMA the first that is there counts; but where a code point only
+        # says that tones are sRGB's, a profile says the same more exactly.
+        if self._transfer is not None:
+            header.gamma = cicp.gamma(self._transfer)
+            if header.gamma is not None:
+                metadata.icc = None
+        elif self._gamma is not None and not self._tagged and metadata.icc is None:
+            header.gamma = self._gamma
+        if self._wrapped:
+            header.warnings.append(
+                "metadata as ImageMagick wraps it into text is not read: dropped"
+            )
+        metadata.notes = tuple(self._texts)
+        metadata.dpi = metadata.dpi or exif.dpi(metadata.exif)
+        header.orientation = exif.orientation(metadata.exif)
+        return header
+
+    def _take_text(self, name: bytes, body: bytes) -> None:
+        if name == b"iTXt" and body.startswith(_XMP + b"\0"):
+            self._metadata.xmp = _international(body[len(_XMP) + 1 :])
+        elif body.startswith(_WRAPPED):
+            self._wrapped = True
+        elif 1 <= body.find(b"\0") <= 79:
+            self._texts.append((name, body))
+
+    def _take_curve(self, name: bytes, body: bytes) -> None:
+        """What says how samples turn into light."""
+        if name == b"sRGB":
+            self._tagged = True
+        elif name == b"cICP" and len(body) == 4:
+            self._transfer = body[1]
+        elif name == b"iCCP":
+            self._metadata.icc = _unpacked(body.partition(b"\0")[2][1:])
+            if self._metadata.icc is None:
+                self._header.warnings.append("the ICC profile is damaged: dropped")
+        elif name == b"gAMA" and len(body) == 4:
+            (stored,) = struct.unpack(">I", body)
+            # The bounds of libpng, beyond which no curve is meant; and 0.45455 is the stand-in for
+            # the sRGB curve, not a curve of its own.
+            meant = 16 <= stored <= 625_000_000 and abs(100000 / stored - 2.2) > 0.01
+            self._gamma = 100000 / stored if meant else None
 
 
 def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:

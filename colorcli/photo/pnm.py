@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from colorcli.photo.header import Header, MalformedError
+from colorcli.photo.header import Header, MalformedError, Raw
 from colorcli.photo.image import Array
 
 _TOKEN = re.compile(rb"\s*(?:#[^\n]*\n\s*)*(\d{1,9})")
@@ -58,7 +58,7 @@ def inspect(data: bytes) -> Header:
         # A last number at the very end is one that OpenCV does not find.
         header.decodable = data + b"\n"
     if binary and not bits:
-        header.raw = start, channels
+        header.layout = Raw(start, channels)
         header.depth = 8 if maximum < 256 else 16
     return header
 

@@ -262,14 +262,15 @@ def _check_pixels(header: Header, limits: Limits, prefix: str) -> None:
             f"{said} are over the limit of {limits.pixels:,}",
             tip="raise it with --max-pixels if you trust the file",
         )
-    if pixels * header.spread > _OPENCV_PIXELS:
+    shown = header.samples_shown
+    if pixels * shown > _OPENCV_PIXELS:
         raise PhotoError(
-            f"{said} are over OpenCV's own limit of {_OPENCV_PIXELS // header.spread:,}",
+            f"{said} are over OpenCV's own limit of {_OPENCV_PIXELS // shown:,}",
             tip="set OPENCV_IO_MAX_IMAGE_PIXELS in the environment as well",
         )
-    if max(header.width * header.spread, header.height) > _OPENCV_SIDE:
+    if max(header.width * shown, header.height) > _OPENCV_SIDE:
         raise PhotoError(
-            f"{said}: a side is over OpenCV's own limit of {_OPENCV_SIDE // header.spread:,}",
+            f"{said}: a side is over OpenCV's own limit of {_OPENCV_SIDE // shown:,}",
             tip="cut the picture into parts",
         )
     if not pixels:

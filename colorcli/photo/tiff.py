@@ -6,7 +6,7 @@ import struct
 from dataclasses import replace
 
 from colorcli.photo import exif, ifd, iptc
-from colorcli.photo.header import Header, MalformedError
+from colorcli.photo.header import Header, Interleaved, MalformedError
 from colorcli.photo.image import Metadata
 
 _SUBFILE, _REDUCED = 254, 1
@@ -63,20 +63,35 @@ def inspect(data: bytes) -> Header:
     """
     how = ifd.structure(data)
     fields, following = ifd.read(data, how, how.first)
-    metadata = Metadata()
-    header = Header(_first(fields, _WIDTH), _first(fields, _HEIGHT), metadata)
+    header = Header(_first(fields, _WIDTH), _first(fields, _HEIGHT), Metadata())
     if following and (pages := ifd.pages(data, how)) > 1:
         header.warnings.append(
             f"{pages} pages: only the first is read, `tiffsplit` makes a file of each"
         )
-    bits = _first(fields, _BITS, 1)
-    photometric = _first(fields, _PHOTOMETRIC, 1)
+    _refuse_unread(fields)
+    _check_extent(data, fields)
+    bits, photometric = _first(fields, _BITS, 1), _first(fields, _PHOTOMETRIC, 1)
+    header.negative = bits == 16 and photometric == 0
+    header.cmyk = photometric == _CMYK
+    header.opaque = header.cmyk
+    _take_channels(data, how, fields, header)
+    _take_metadata(data, how, fields, header)
+    return header
+
+
+def _refuse_unread(fields: ifd.Directory) -> None:
+    """Refuse pixels of a kind that is not read.
+
+    Raises:
+        MalformedError: they are of one.
+    """
+    bits, photometric = _first(fields, _BITS, 1), _first(fields, _PHOTOMETRIC, 1)
+    samples = _first(fields, _SAMPLES, 1)
     if _first(fields, _SUBFILE, 0) & _REDUCED:
         raise MalformedError(
             "its first picture is only a preview",
             tip="convert raw files first, to TIFF or PNG; of others, save the full picture alone",
         )
-    samples = _first(fields, _SAMPLES, 1)
     if _first(fields, _FORMAT, 1) != 1:
         raise MalformedError(
             "its samples are signed or floating-point numbers, which are not read", tip=_TIP
@@ -101,20 +116,20 @@ def inspect(data: bytes) -> Header:
             "its channels are stored apart at 16 bits, which is not read",
             tip="save it with its channels interleaved",
         )
-    _check_extent(data, fields)
-    header.negative = bits == 16 and photometric == 0
-    header.cmyk = photometric == _CMYK
-    header.opaque = header.cmyk
-    if header.cmyk and (bits != 8 or samples != 4):
+    if photometric == _CMYK and (bits != 8 or samples != 4):
         kind = f"ink at {bits} bits" if bits != 8 else f"ink of {samples} channels"
         raise MalformedError(
             f"its pixels are {kind}, which is not read",
             tip="save it as RGB, or as CMYK of 8 bits and four channels",
         )
-    _take_channels(data, how, fields, header)
-    metadata.icc = fields[_ICC].value if _ICC in fields else None
-    metadata.xmp = fields[_XMP].value if _XMP in fields else None
-    metadata.iptc = fields[_IPTC].value if _IPTC in fields else None
+
+
+def _take_metadata(data: bytes, how: ifd.Structure, fields: ifd.Directory, header: Header) -> None:
+    """Note what the directory says beside the pixels, and how they are turned."""
+    metadata = header.metadata
+    metadata.icc, metadata.xmp, metadata.iptc = (
+        fields[tag].value if tag in fields else None for tag in (_ICC, _XMP, _IPTC)
+    )
     if metadata.iptc is None and _RESOURCES in fields:
         metadata.iptc = iptc.of_resources(fields[_RESOURCES].value)
     metadata.dpi = exif.resolution(fields)
@@ -139,7 +154,6 @@ def inspect(data: bytes) -> Header:
         header.warnings.append("maker notes of a camera, which point into the TIFF: dropped")
     if carried or below:
         metadata.exif = _prefix(how.order) + ifd.write_tree(carried, below, 8, how.order)
-    return header
 
 
 def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
@@ -264,15 +278,13 @@ def _take_channels(data: bytes, how: ifd.Structure, fields: ifd.Directory, heade
         what = "channels beside its colours are" if alpha is None else "transparency is"
         raise MalformedError(f"{what} not read as stored here", tip="save it as PNG")
     # The decoder is shown gray alone, as many times wider as there are channels.
-    header.spread = colours + beside
-    header.kept = (0,) if colours == 1 else (2, 1, 0)
-    header.kept += () if alpha is None else (colours + alpha,)
-    header.differences = _first(fields, _PREDICTOR, 1) == 2
+    kept = ((0,) if colours == 1 else (2, 1, 0)) + (() if alpha is None else (colours + alpha,))
+    header.layout = Interleaved(colours + beside, kept, _first(fields, _PREDICTOR, 1) == 2)
     header.decodable = _patched(
         data,
         how,
         {
-            _WIDTH: header.spread * header.width,
+            _WIDTH: header.samples_shown * header.width,
             _PHOTOMETRIC: 1,
             _SAMPLES: 1,
             _EXTRA: _UNKNOWN,

@@ -84,13 +84,9 @@ def test_a_photo_is_coloured_by_the_model_that_knows_its_scene(
     assert np.array_equal(grid, expected.grid)
 
 
-def test_global_features_given_are_the_general_models(
-    models: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    general = Colorizer.load(str(models / "general"), device="cpu")
-    features = general.model.global_features(photo().L_at(224, 224)[None, None])
-    grid = router(models, [1, 0, 0], monkeypatch).predict(photo(), global_features=features).grid
-    assert np.array_equal(grid, general.predict(photo(), global_features=features).grid)
+def test_several_models_share_no_scene(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="are those of one"):
+        router(models, [1, 0, 0], monkeypatch).for_scene_of(photo())
 
 
 def test_the_command_takes_it(models: Path, tmp_path: Path) -> None:
