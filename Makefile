@@ -1,14 +1,14 @@
 # Every target does its own set-up, in .venv; nothing is installed outside it.
 
 PYTHON ?= python3
-# The release of PyTorch that the tests run with.
+# The PyTorch release used for the tests.
 TORCH  ?= torch==2.13.0
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-# For `make model`: colour photographs, the hours of steps of each of its ten stages, and the
-# width of `fusion` and `vivid`. The shipped ones have half of the paper's channels; on a GPU, WIDTH=1.
+# For `make model`: colour photographs, the hours of steps in each of its ten stages, and the
+# width of `fusion` and `vivid`. The shipped ones have half the paper's channels; on a GPU use WIDTH=1.
 PHOTOS ?=
 HOURS  ?= 3
 WIDTH  ?= 0.5
@@ -23,7 +23,7 @@ demo: $(VENV)/core.stamp  ## colour the sample photograph
 test: $(VENV)/dev.stamp  ## run the tests
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-lint: $(VENV)/dev.stamp  ## what ruff and mypy say
+lint: $(VENV)/dev.stamp  ## run ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy colorcli
@@ -50,24 +50,24 @@ model: $(VENV)/lite.stamp  ## train the shipped models anew, ten times HOURS: ma
 	$(call ship,lifelike,--vividness 1.46 --blend runs/lifelike-drop --share 0.75)
 	$(BIN)/colorize compare models/fusion models/vivid models/lifelike $(PHOTOS) -o runs/comparison --force $(SOME)
 
-# Most of the colours are learned on small views, which cost a third; the rest on larger ones.
+# Most of the training is on small views, which cost a third; the rest on larger ones.
 LAST := --size 160 --batch 48 --optimizer muon --crop-min 0.25 $(PLATES) --learning-rate 0.0007
 
-# Its trunk has one width: the one that its weights were trained with.
+# Its trunk has only the width that its weights were trained with.
 LITE := --network fusion-lite --width 1 --batch 48
 
-# Against learning the photos by heart.
+# Against overfitting.
 DROP := --optimizer muon --dropout 0.3 --weight-decay 0.3
 
-# As old plates and films saw it.
+# L as old plates and films recorded it.
 PLATES := --degrade 0.4 --emulsion 0.25
 OLD := --crop-min 0.25 $(PLATES) --learning-rate 0.0005
 
-# Status 1: some photos could not be read, and it was said which. No reason to stop after hours.
+# Status 1: some photos could not be read, and were reported. No reason to stop after hours.
 SOME := || [ $$? -eq 1 ]
 
-# train NAME,OPTIONS[,PHOTOS]: goes on where it was interrupted, with the options that it was begun with; a
-# finished run is left as it is.
+# train NAME,OPTIONS[,PHOTOS]: resumes an interrupted run with its original options; a finished run
+# stays as it is.
 define train
 	if test -f runs/$(1)/checkpoint.pt; then set -- --resume; \
 	else set -- --width $(WIDTH) --epochs 100 --degrade 0.5 --crop-min 0.4 $(2); fi; \
@@ -79,17 +79,17 @@ define ship
 	$(BIN)/colorize evaluate models/$(1) $(PHOTOS) $(SOME)
 endef
 
-# single_graph.py and straightforward.py are helpers of the other scripts.
+# single_graph.py and straightforward.py are helpers for the other scripts.
 WITHOUT_PHOTOS := cold_start folder engines networks floor tiles memory sessions
 WITH_PHOTOS := sizes hues aged edges faces training
 
-bench: $(VENV)/dev.stamp  ## the paper's table of times, and all comparisons; PHOTOS=folder: also those of quality
+bench: $(VENV)/dev.stamp  ## the paper's table of times, and all comparisons; with PHOTOS=folder also of quality
 	$(BIN)/colorize bench
 	set -e; for name in $(WITHOUT_PHOTOS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 	$(BIN)/python benchmarks/precisions.py fusion
 	set -e; for name in $(if $(PHOTOS),$(WITH_PHOTOS)); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py $(PHOTOS); done
 
-fuzz: $(VENV)/dev.stamp  ## throw broken files at the readers for ten minutes
+fuzz: $(VENV)/dev.stamp  ## run the readers on broken files for ten minutes
 	$(BIN)/python tests/photo/fuzz.py --seconds 600 --keep fuzz-failures
 
 clean:

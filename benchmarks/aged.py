@@ -1,11 +1,11 @@
-"""How well colours are found in what is left of a photo: aged, and seen by the plates of its time.
+"""Colours predicted from aged photos, and from photos as early plates and films recorded them.
 
     python benchmarks/aged.py PHOTOS [--models lifelike,fusion] [--limit 240]
 
-PHOTOS is what `colorize evaluate` takes. Each validation photo is given to the models clean, with
-the faults of `--degrade 1` (fading, blur, grain, JPEG blocks), and as each plate or film of
-`colorcli.training.emulsion` saw it. The same faults meet every model. Prints the mean ab error
-against the true colours, and the mean chroma beside theirs.
+PHOTOS as for `colorize evaluate`. The models get each validation photo clean, with the faults of
+`--degrade 1` (fading, blur, grain, JPEG blocks), and as each plate or film of
+`colorcli.training.emulsion` recorded it, the same for every model. Prints the mean ab error
+against the true colours, and the predicted and true mean chroma.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from colorcli.training.emulsion import PLATES, seen_by
 
 
 def versions(lab: NDArray[np.float32], seed: int) -> Iterator[tuple[str, torch.Tensor]]:
-    """L `(1, 1, H, W)` by the name of what befell it; sides are cut to multiples of 8."""
+    """Each version's name and L `(1, 1, H, W)`, sides cropped to multiples of 8."""
     height, width = (side // 8 * 8 for side in lab.shape[:2])
     whole = torch.from_numpy(lab[:height, :width]).permute(2, 0, 1)[None]
     L = whole[:, :1]
@@ -41,7 +41,7 @@ def versions(lab: NDArray[np.float32], seed: int) -> Iterator[tuple[str, torch.T
 
 
 def main() -> None:
-    """Print a row a version, a column a model."""
+    """Print a row for each version and model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path)
     parser.add_argument("--models", default=DEFAULT_MODEL)

@@ -1,4 +1,4 @@
-"""Several ways of doing one thing, timed in turn, so that what disturbs one disturbs all."""
+"""Time several ways of doing one thing in turn, so that disturbances affect all alike."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import sys
 from collections.abc import Callable, Mapping
 from time import perf_counter, sleep
 
-# Threads of an engine that just ran may spin a while for more work, and disturb the next.
+# Threads of an engine that just ran may spin for a while, waiting for work, and slow the next.
 PAUSE = 0.05
 
 
 def alternate(
     ways: Mapping[str, Callable[[], object]], *, rounds: int, warm_up: int = 1
 ) -> dict[str, list[float]]:
-    """Time each way once a round.
+    """Time each way once per round.
 
     Args:
-        ways: name → what does it once. One that raises is told of, and left out.
-        rounds: that count.
+        ways: name → function that runs it once. One that raises is reported and dropped.
+        rounds: that are timed.
         warm_up: rounds before them.
 
     Returns:
@@ -34,7 +34,7 @@ def alternate(
                 ways[name]()
             except Exception as error:
                 line = str(error).strip().split("\n", 1)[0][:160]
-                print(f"{name}: left out: {type(error).__name__}: {line}", file=sys.stderr)
+                print(f"{name}: skipped: {type(error).__name__}: {line}", file=sys.stderr)
                 del seconds[name]
                 continue
             if round_ >= warm_up:
@@ -43,10 +43,10 @@ def alternate(
 
 
 def report(title: str, seconds: Mapping[str, list[float]], against: str) -> dict[str, float]:
-    """Print medians, and ratios to one of the ways: of the medians, and their range over rounds.
+    """Print medians, and ratios to the way `against` within a round: median and range over rounds.
 
     Returns:
-        Name → the median over the rounds of the ratio within a round.
+        Name → the median of these ratios.
     """
     print(f"\n{title}")
     width = max(map(len, seconds))

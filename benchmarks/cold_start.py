@@ -1,8 +1,8 @@
-"""One photo, from nothing: `colorize photo.jpg` against a straightforward script.
+"""Cold start on one photo: `colorize photo.jpg` against a straightforward script.
 
 Each run is a new process. The command keeps its cache of optimised graphs between runs, as it does
-for its users; `without cache` is what the first run on a machine is like from the second on where
-nothing can be cached. `python benchmarks/cold_start.py [--rounds N]`
+for its users; `without cache` is every run on a machine where nothing can be cached.
+`python benchmarks/cold_start.py [--rounds N]`
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ SCRIPT = Path(__file__).with_name("straightforward.py")
 
 
 def run(command: list[str], scratch: Path, cache: str) -> None:
-    """Run a process, and complain if it fails."""
-    # Both are to find their modules compiled, as installed programs do.
+    """Run a process; raise if it fails."""
+    # Both find their modules compiled, as installed programs do.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     environment |= {"PYTHONPYCACHEPREFIX": f"{scratch}/compiled", "COLORIZE_CACHE": cache}
     done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True)

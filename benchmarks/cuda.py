@@ -1,11 +1,11 @@
-"""What a GPU gives: the CPU's colours, and how much sooner.
+"""The GPU against the CPU: difference of the colours, and speed.
 
     python benchmarks/cuda.py [MODEL…] [--device cuda] [--sizes 224,512,1024,2048]
 
-For each model and size: the provider that really ran, how far its ab is from the CPU's (TF32 keeps
-10 bits of each factor; a wrong kernel gives other colours), and the conversion, L in and RGB out,
-by turns. Then a photo in tiles against the whole, which on the CPU are equal bits.
-`--device cpu` tries the script itself where there is no GPU: it compares the CPU with itself.
+For each model and size: the provider actually used, the difference of its ab from the CPU's (TF32
+keeps 10 bits of each factor; a wrong kernel gives other colours), and the time of the conversion, L
+in and RGB out, alternating. Then a photo in tiles against the whole, which on the CPU are
+bit-identical. `--device cpu` tests the script without a GPU: it compares the CPU with itself.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from colorcli.model.spec import model_folders
 from colorcli.photo import Photo, render
 
 FAR = 1.0
-"""CIEDE2000, and units of ab, from which the eye sees a difference; TF32 stays far below."""
+"""Visible difference in CIEDE2000 and in units of ab; TF32 stays far below."""
 
 
 def main() -> int:
-    """Runs the script; the status is 1 where colours differ."""
+    """Run the script; the exit status is 1 if colours differ."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="*", default=list(model_folders()))
     parser.add_argument("--device", default="cuda")
@@ -55,17 +55,17 @@ def main() -> int:
 
 
 def picture(side: int) -> np.ndarray:
-    """A gray square with edges, planes and grain, of every size the same."""
+    """The same gray square with edges, planes and grain at any size."""
     return cv2.resize(synthetic_gray((1024, 1024)), (side, side), interpolation=cv2.INTER_AREA)
 
 
 def convert(colorizer: Colorizer, photo: Photo) -> np.ndarray:
-    """L in, RGB out, as the paper times it."""
+    """Convert L to RGB, as timed in the paper."""
     return render(photo, colorizer.predict(photo, size="full"))
 
 
 def alike(here: Colorizer, there: Colorizer, photo: Photo, title: str) -> bool:
-    """Print how far the colours of two devices are apart; whether that is near enough."""
+    """Print the difference between the colours of two devices; return whether it is small."""
     L = photo.L()
     one, other = (c.predict(photo, size="full").whole(L) for c in (here, there))
     apart = np.abs(one - other)
@@ -78,7 +78,7 @@ def alike(here: Colorizer, there: Colorizer, photo: Photo, title: str) -> bool:
 
 
 def tiles_alike(colorizer: Colorizer, side: int) -> bool:
-    """Print how far a photo in tiles is from the whole."""
+    """Print the difference between a photo in tiles and the whole; return whether it is small."""
     photo = Photo.from_array(picture(max(side, 2 * colorizer.smallest_tile)))
     L = photo.L()
     whole = colorizer.predict(photo, size="full").whole(L)

@@ -1,11 +1,11 @@
-"""What it does to the colours that they follow the edges of L, as `guided` makes them.
+"""The effect of the guided filter (`guided`), which makes colours follow the edges of L.
 
     python benchmarks/edges.py PHOTOS [--split val-large] [--limit 0] [--model lifelike]
                                [--radii 0,2,4,8] [--epsilons 1,10,100]
 
-PHOTOS is what `colorize evaluate` takes. A radius of 0 is interpolation alone. Prints what
-`evaluate` finds above gray, and the chroma and colorfulness beside those of the originals: a filter
-that only made everything paler would gain PSNR too.
+PHOTOS as for `colorize evaluate`. A radius of 0 is interpolation alone. Prints the scores of
+`evaluate` above those of gray, CIEDE2000, and chroma and colorfulness as ratios to the originals:
+a filter that only made everything paler would gain PSNR too.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from colorcli.model.spec import DEFAULT_MODEL
 
 
 def settings(radii: list[int], epsilons: list[float]) -> Iterator[tuple[int, float]]:
-    """Each radius with each epsilon, which means nothing to a radius of 0."""
+    """Each radius with each epsilon; radius 0, which does not use epsilon, once."""
     for radius in radii:
         for epsilon in epsilons if radius else epsilons[:1]:
             yield radius, epsilon
 
 
 def main() -> None:
-    """Print a row a setting."""
+    """Print a row per setting."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path)
     parser.add_argument("--split", default="val")

@@ -1,8 +1,8 @@
-"""This network in other engines, on one machine in one run, weights and all.
+"""The same network in other engines, on one machine in one run.
 
 PyTorch gets the same architecture with random weights (its speed does not depend on them), the
 others the one-graph export of `single_graph.py`, which runs the low-level network twice.
-`python benchmarks/engines.py [--sizes 224,512,1024]`. OpenVINO is left out if it is not installed.
+`python benchmarks/engines.py [--sizes 224,512,1024]`. OpenVINO is skipped if not installed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def ours(name: str, L: Image) -> dict[str, Way]:
 
 
 def in_torch(spec: ModelSpec, L: Image, view: Image, compiled: bool) -> dict[str, Way]:
-    """Eager, and compiled by its default backend."""
+    """PyTorch eager, and compiled by its default backend."""
     options = NetworkOptions(width=float(spec.network.get("width", 1.0)))
     network = get_network(spec.network["name"]).build(options).eval()
     inputs = torch.from_numpy(L), torch.from_numpy(view)
@@ -62,7 +62,7 @@ def in_torch(spec: ModelSpec, L: Image, view: Image, compiled: bool) -> dict[str
 
 
 def in_onnxruntime(path: Path, L: Image, view: Image) -> dict[str, Way]:
-    """The one-graph export in a plain session, and in one told not to optimise."""
+    """The one-graph export in a plain session, and in one without graph optimisations."""
     feeds = {"L": L, "L_global": view}
     plain = ort.SessionOptions()
     plain.log_severity_level = 4
@@ -80,7 +80,7 @@ def in_onnxruntime(path: Path, L: Image, view: Image) -> dict[str, Way]:
 
 
 def in_opencv(path: Path, L: Image, view: Image) -> dict[str, Way]:
-    """OpenCV's own engine."""
+    """The one-graph export in OpenCV's own engine."""
 
     def work() -> object:
         network = _opencv_network(str(path))
@@ -101,7 +101,7 @@ def _opencv_network(path: str) -> Any:
 
 
 def in_openvino(path: Path, L: Image, view: Image) -> dict[str, Way]:
-    """Its CPU plugin, told which type to calculate in."""
+    """The one-graph export in OpenVINO's CPU plugin, in float32 and bfloat16."""
     try:
         import openvino
     except ImportError:
@@ -116,7 +116,7 @@ def in_openvino(path: Path, L: Image, view: Image) -> dict[str, Way]:
 
 
 def main() -> None:
-    """Runs the script."""
+    """Run the script."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--sizes", default="224,512,1024")

@@ -1,10 +1,10 @@
-"""How faces come out: the fault that people forgive least.
+"""How faces are coloured: the errors that people forgive least.
 
     python benchmarks/faces.py PHOTOS [--split val] [--limit 0] [--model fusion …]
 
-PHOTOS is what `colorize evaluate` takes. Faces are found on the true photo, as
-`colorize data faces` finds them. Prints the mean a and b of their inner part and its hue, predicted
-and (true), and the share of pixels redder than true by 15 units of a.
+PHOTOS as for `colorize evaluate`. Faces are found on the true photo, as `colorize data faces` does.
+Prints the mean a, b and hue of their inner part, predicted and (true), and the share of pixels that
+are more than 15 units of a too red.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ REDDER = 15.0
 
 
 def main() -> None:
-    """Print a row a model."""
+    """Print a row per model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path)
     parser.add_argument("--split", default="val")

@@ -1,8 +1,8 @@
-"""How near the network is to what this machine's arithmetic allows.
+"""The network's speed against the limit set by this machine's arithmetic.
 
-The floor is the network's multiplications and additions at the best rate that any of its own
-convolutions reaches in oneDNN (through PyTorch), alone and in its own layout. Fewer operations or
-narrower types are the only ways below it. `python benchmarks/floor.py [MODEL]`
+The floor is the time of the network's multiplications and additions at the best rate that any of
+several typical convolutions reaches in oneDNN (through PyTorch), alone and in oneDNN's layout. Only
+fewer operations or narrower types can go below it. `python benchmarks/floor.py [MODEL]`
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from colorcli.model.sessions import Features, Model
 from colorcli.model.spec import DEFAULT_MODEL, ModelSpec
 from colorcli.photo import Photo
 
-# Input channels, output channels, side of the map: shapes like those of the network's middle.
+# Input channels, output channels, side of the map: shapes like those in the middle of the network.
 SHAPES = ((64, 64, 256), (128, 128, 128), (256, 256, 64), (512, 512, 64))
 
 
@@ -54,7 +54,7 @@ def operations(spec: ModelSpec, side: int) -> float:
 
 
 def _graph_operations(path: Path, features: Features) -> float:
-    """Of one graph that reads `features`, by running it with every layer's output shown."""
+    """Operations of a graph that reads `features`, by running it with every layer as an output."""
     model = onnx.load(path)
     layers = [node for node in model.graph.node if node.op_type in ("Conv", "Gemm", "MatMul")]
     del model.graph.output[:]
@@ -79,7 +79,7 @@ def _graph_operations(path: Path, features: Features) -> float:
 
 
 def convolutions() -> dict[str, Callable[[], object]]:
-    """What the best rate is sought among."""
+    """The convolutions that are candidates for the best rate."""
     ways: dict[str, Callable[[], object]] = {}
     for inputs, outputs, side in SHAPES:
         layer = torch.nn.Conv2d(inputs, outputs, 3, padding=1).eval()
@@ -90,7 +90,7 @@ def convolutions() -> dict[str, Callable[[], object]]:
 
 
 def best_rate(seconds: dict[str, list[float]]) -> float:
-    """The best rate of a 3×3 convolution in any round, in operations a second."""
+    """The best rate of a 3×3 convolution in any round, in operations per second."""
     return max(
         2 * 9 * inputs * outputs * side**2 / min(seconds[_name(inputs, outputs, side)])
         for inputs, outputs, side in SHAPES
@@ -102,7 +102,7 @@ def _name(inputs: int, outputs: int, side: int) -> str:
 
 
 def main() -> None:
-    """Runs the script."""
+    """Run the script."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", nargs="?", default=DEFAULT_MODEL)
     parser.add_argument("--sizes", default="224,512,1024,2048")

@@ -1,6 +1,6 @@
 """200 photos of 500×375: the command against a straightforward script's loop in one process.
 
-Both begin from nothing and load their model once. `python benchmarks/folder.py [--photos 200]`
+Both start cold and load their model once. `python benchmarks/folder.py [--photos 200]`
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from samples import gray_jpeg
 
 
 def main() -> None:
-    """Runs the script."""
+    """Run the script."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--photos", type=int, default=200)

@@ -1,12 +1,12 @@
-"""How often skies come out blue and greenery green, and how often brown.
+"""How often skies are coloured blue and greenery green, and how often brown.
 
     python benchmarks/hues.py PHOTOS [--split val] [--limit 0] [--model fusion …]
 
-PHOTOS is what `colorize evaluate` takes. A photo counts as a sky photo where at least 5 % of its
-pixels lie in the upper half, are light (L > 50) and truly blue (b < -12); as a green one where at
-least 5 % are truly green (a < -8, b > 10). It comes out right where most of those pixels are
-predicted on that side of neutral by more than a unit that nobody sees (b < -1; a < -1), and brown
-where most are predicted with a > 1 and b > 1.
+PHOTOS as for `colorize evaluate`. A photo counts as a sky photo if at least 5 % of its pixels lie
+in the upper half, are light (L > 50) and truly blue (b < -12); as a green one if at least 5 % are
+truly green (a < -8, b > 10). It is right if most of those pixels are predicted on that side of
+neutral by more than an invisible unit (b < -1; a < -1), and brown if most are predicted with a > 1
+and b > 1.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ SEEN = 1.0
 
 
 def skies(lab: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """`(H, W, 3)` → `(H, W)`."""
+    """Sky pixels: `(H, W, 3)` → `(H, W)`."""
     upper = np.arange(len(lab))[:, None] < len(lab) / 2
     return upper & (lab[..., 0] > 50) & (lab[..., 2] < -12)
 
 
 def greenery(lab: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """`(H, W, 3)` → `(H, W)`."""
+    """Green pixels: `(H, W, 3)` → `(H, W)`."""
     return (lab[..., 1] < -8) & (lab[..., 2] > 10)
 
 
@@ -42,7 +42,7 @@ THINGS = {"sky, blue": (skies, 1), "greenery, green": (greenery, 0)}
 
 
 def main() -> None:
-    """Print a row a model and thing."""
+    """Print a row per model and thing."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path)
     parser.add_argument("--split", default="val")

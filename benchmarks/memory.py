@@ -1,7 +1,7 @@
 """Peak memory of the command on a large photo, against the photo's decoded 8-bit RGB.
 
-`python benchmarks/memory.py [--megapixels 48]`. The photo is a gray JPEG, and the peak is that of
-the command's process, Python and the libraries included.
+`python benchmarks/memory.py [--megapixels 48]`. The photo is a gray JPEG; the peak is that of the
+command's process, including Python and the libraries.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from samples import gray_jpeg
 
 
 def main() -> None:
-    """Runs the script."""
+    """Run the script."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--megapixels", type=float, default=48)

@@ -1,9 +1,9 @@
-"""The networks that a user would pick instead, at the size they run at. Speed only.
+"""Speed of the networks that a user would pick instead, at their usual sizes.
 
-Weights are random: nothing here says how well they colour. The architectures are written from
-their papers' descriptions: Zhang et al. 2016 (ECCV16) and 2017 (SIGGRAPH17, no hints), at 256; a
-U-Net on ResNet-34 as DeOldify's artistic model describes itself, at render factor 35, 560. All run
-in onnxruntime with default settings. `python benchmarks/networks.py`
+Weights are random: this says nothing about the colours. The architectures follow the descriptions
+in their papers: Zhang et al. 2016 (ECCV16) and 2017 (SIGGRAPH17, no hints), at 256; and a U-Net on
+ResNet-34 as DeOldify's artistic model describes itself, at render factor 35, 560. All run in
+onnxruntime with default settings. `python benchmarks/networks.py`
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from colorcli.photo import Photo
 
 
 def block(inputs: int, outputs: int, layers: int, stride: int = 1, dilation: int = 1) -> nn.Module:
-    """Convolutions 3×3 with ReLU, the last with `stride`, then batch normalisation."""
+    """3×3 convolutions with ReLU, the last with `stride`, then batch normalisation."""
     parts: list[nn.Module] = []
     for index in range(layers):
         step = stride if index == layers - 1 else 1
@@ -41,12 +41,12 @@ def block(inputs: int, outputs: int, layers: int, stride: int = 1, dilation: int
 
 
 def up(inputs: int, outputs: int) -> nn.Module:
-    """Twice the size by a transposed convolution."""
+    """Upsample by 2 with a transposed convolution."""
     return nn.ConvTranspose2d(inputs, outputs, 4, 2, 1)
 
 
 def eccv16() -> nn.Module:
-    """Zhang et al. 2016, their table of layers: conv1-conv8, 313 bins, ab at a quarter size."""
+    """Zhang et al. 2016, their table of layers: conv1-conv8, 313 bins, ab upsampled from 1/4."""
     return nn.Sequential(
         block(1, 64, 2, stride=2),
         block(64, 128, 2, stride=2),
@@ -64,7 +64,7 @@ def eccv16() -> nn.Module:
 
 
 class Siggraph17(nn.Module):
-    """Zhang et al. 2017, main branch: L, ab hints and their mask in, shortcuts, ab at full size."""
+    """Zhang et al. 2017, main branch: L, ab hints and their mask → ab at full size; shortcuts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class Siggraph17(nn.Module):
 
 
 class Residual(nn.Module):
-    """He et al. 2016, the basic block."""
+    """The basic block of He et al. 2016."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -117,15 +117,15 @@ class Residual(nn.Module):
         self.skip = nn.Identity() if same else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The block's sum."""
+        """The sum of body and shortcut."""
         return torch.relu(self.body(x) + self.skip(x))
 
 
 class ResNetUnet(nn.Module):
     """A U-Net whose encoder is ResNet-34 and whose decoder upsamples by pixel shuffle.
 
-    Decoder widths as in a "dynamic U-Net" 1.5 times as wide in its middle; the self-attention
-    layer of the original is left out, which flatters its speed.
+    Decoder widths as in a "dynamic U-Net" 1.5 times as wide in the middle; without the original's
+    self-attention layer, so it is faster than the original.
     """
 
     def __init__(self) -> None:
@@ -162,7 +162,7 @@ class ResNetUnet(nn.Module):
         x = self.middle(kept.pop())
         for shuffle, mix in zip(self.shuffles, self.mixes, strict=True):
             skip = kept.pop()
-            x = nn.functional.interpolate(shuffle(x), skip.shape[2:])  # 560 is no multiple of 32
+            x = nn.functional.interpolate(shuffle(x), skip.shape[2:])  # 560 is not divisible by 32
             x = mix(torch.cat([x, skip], dim=1))
         out: Tensor = self.head(torch.cat([self.last(x), image], dim=1))
         return out
@@ -190,7 +190,7 @@ def session(network: nn.Module, side: int) -> ort.InferenceSession:
 
 
 def main() -> None:
-    """Runs the script."""
+    """Run the script."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--precision", default="fp32")
@@ -213,7 +213,7 @@ def main() -> None:
             session(network, side).run, None, feeds
         )
     report(
-        "a 1024×768 photo, the network alone, random weights but ours",
+        "a 1024×768 photo, network only, random weights except ours",
         alternate(ways, rounds=arguments.rounds),
         default,
     )

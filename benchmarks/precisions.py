@@ -1,7 +1,7 @@
 """fp32 against int8, by photo size.
 
-`python benchmarks/precisions.py MODEL`. The model must ship int8 graphs (`colorize quantize`).
-Times are of the sessions alone.
+`python benchmarks/precisions.py MODEL`. The model must have int8 graphs (`colorize quantize`).
+Times are of the prediction alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from colorcli.photo import Photo
 
 
 def main() -> None:
-    """Runs the script."""
+    """Run the script."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
     parser.add_argument("--sizes", default="224,320,512,1024,2048")

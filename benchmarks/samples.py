@@ -1,4 +1,4 @@
-"""Photos to time with: synthetic, gray, the same each time."""
+"""Synthetic gray photos for timing, the same each time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from colorcli.bench.conversions import synthetic_gray
 
 
 def gray_jpeg(folder: Path, width: int, height: int, seed: int = 0) -> Path:
-    """A gray JPEG in a folder, made unless it is there."""
+    """The path of a gray JPEG in a folder, created if missing."""
     path = folder / f"{width}x{height}-{seed}.jpg"
     if not path.exists():
         cv2.imwrite(str(path), synthetic_gray((height, width), seed))

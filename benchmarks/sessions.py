@@ -1,7 +1,7 @@
-"""Making a model's sessions, with and without the cache of optimised graphs.
+"""Creating a model's sessions with and without the cache of optimised graphs.
 
 `python benchmarks/sessions.py [MODEL]`. One process; the files are in the system's page cache, as
-they are on a machine where the command was used a moment ago.
+on a machine where the command has just been used.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from colorcli.model.spec import DEFAULT_MODEL, ModelSpec, find_model
 
 
 def main() -> None:
-    """Runs the script."""
+    """Run the script."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", nargs="?", default=DEFAULT_MODEL)
     parser.add_argument("--rounds", type=int, default=15)

@@ -1,7 +1,7 @@
-"""The graphs of a model folder as one: what `export --single-file` gives, without the run.
+"""Join the graphs of a model folder into one, as `export --single-file` does, without the run.
 
-Where both branches share a low-level network it is there twice, once for each, as in any plain
-export of the paper's network. `python benchmarks/single_graph.py [MODEL] -o FILE.onnx`
+A low-level network shared by both branches is in it twice, once for each, as in any plain export of
+the paper's network. `python benchmarks/single_graph.py [MODEL] -o FILE.onnx`
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def single_graph(spec: ModelSpec) -> onnx.ModelProto:
         spec: of a model with a global branch.
     """
     if spec.global_ is None:
-        raise SystemExit(f"{spec.name}: this script joins graphs, the model has but one")
+        raise SystemExit(f"{spec.name}: nothing to join, the model has only one graph")
     global_ = _prefixed(spec.global_.path, "global_")
     head = _prefixed(spec.colorization.path, "head_")
     features = (global_.graph.output[0].name, "head_global_features")
@@ -42,14 +42,14 @@ def single_graph(spec: ModelSpec) -> onnx.ModelProto:
         _rename(merged, old, new)
     view_side = next(value for value in merged.graph.input if value.name == "L_global")
     for dim, name in zip(view_side.type.tensor_type.shape.dim[2:], ("S", "S"), strict=True):
-        dim.dim_param = name  # not that of L: the runtime would think them equal
+        dim.dim_param = name  # not L's names, or the runtime would expect equal sizes
     del merged.graph.value_info[:]
     merged.ir_version = 10
     return merged
 
 
 def _shared(low_level: onnx.ModelProto, reader: onnx.ModelProto) -> list[tuple[str, str]]:
-    """Which outputs of the low-level network are which inputs of a graph that reads them."""
+    """Pairs of the low-level network's outputs and the inputs of `reader` that take them."""
     read = {value.name.split("_", 1)[1]: value.name for value in reader.graph.input}
     given = ((value.name, value.name.split("_", 1)[1]) for value in low_level.graph.output)
     return [(name, read[what]) for name, what in given if what in read]
@@ -57,7 +57,7 @@ def _shared(low_level: onnx.ModelProto, reader: onnx.ModelProto) -> list[tuple[s
 
 def _prefixed(path: Path, prefix: str) -> onnx.ModelProto:
     model = onnx.load(path)
-    del model.metadata_props[:]  # each says which part it is
+    del model.metadata_props[:]  # each names its part
     return compose.add_prefix(model, prefix)
 
 
@@ -73,7 +73,7 @@ def _rename(model: onnx.ModelProto, old: str, new: str) -> None:
 
 
 def main() -> None:
-    """Runs the script."""
+    """Run the script."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", nargs="?", default=DEFAULT_MODEL)
     parser.add_argument("-o", "--output", type=Path, required=True)

@@ -1,10 +1,10 @@
-"""How colours change with the size that the network sees, on the same large photos.
+"""How colours depend on the size that the network sees, on the same large photos.
 
     python benchmarks/sizes.py PHOTOS [--split val-large] [--model fusion] [--sizes 160,320,full]
 
-PHOTOS is what `colorize evaluate` takes. Prints PSNR, the AuC raw and rebalanced (unsmoothed), the
-mean chroma beside that of the originals, and the unevenness: the standard deviation of ab within
-32×32 cells of smooth L, where one colour would be expected. Needs scikit-image.
+PHOTOS as for `colorize evaluate`. Prints PSNR, raw and rebalanced (unsmoothed) AuC, the mean chroma
+of predictions and originals, and the unevenness: the standard deviation of ab within 32×32 cells of
+smooth L, where one colour would be expected. Needs scikit-image.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ SMOOTH = 2.0
 
 
 def cells(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    """`(H, W)` → `(n, 32·32)`, the whole cells of it."""
+    """The complete cells of a plane: `(H, W)` → `(n, 32·32)`."""
     height, width = (side // CELL * CELL for side in plane.shape)
     tiled = plane[:height, :width].reshape(height // CELL, CELL, width // CELL, CELL)
     return tiled.transpose(0, 2, 1, 3).reshape(-1, CELL * CELL)
 
 
 def unevenness(L: NDArray[np.float32], ab: NDArray[np.float32]) -> float | None:
-    """Of ab `(H, W, 2)` where L `(H, W)` is smooth; None where it nowhere is."""
+    """Unevenness of ab `(H, W, 2)` where L `(H, W)` is smooth; None if it is smooth nowhere."""
     smooth = cells(L).std(1) < SMOOTH
     if not smooth.any():
         return None
@@ -44,7 +44,7 @@ def unevenness(L: NDArray[np.float32], ab: NDArray[np.float32]) -> float | None:
 
 
 def main() -> None:
-    """Print a row a size."""
+    """Print a row per size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path)
     parser.add_argument("--split", default="val")

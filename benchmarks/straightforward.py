@@ -1,7 +1,6 @@
-"""The script anybody would write: typer, Pillow, scikit-image, one plain session.
+"""The obvious script, to compare the command with: typer, Pillow, scikit-image, one plain session.
 
-It gives the same pictures, and is what the command is compared against. Its graph is that of
-`single_graph.py`.
+It makes the same pictures, from the graph of `single_graph.py`.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ def main(
 
 
 def resized(values: Values, shape: list[int]) -> Values:
-    """Resize by scikit-image's default."""
+    """Resize bilinearly with scikit-image's defaults."""
     larger = transform.resize(values, shape, order=1, preserve_range=True)  # type: ignore[no-untyped-call]
     return np.asarray(larger, np.float32)
 

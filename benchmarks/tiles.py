@@ -1,7 +1,7 @@
-"""A photo in tiles against the same photo whole: time, memory, and the bits of the result.
+"""A photo in tiles against the same photo whole: time, memory, and whether results are identical.
 
-`python benchmarks/tiles.py [--side 2048] [--tile 768]`. Memory is the peak of a process that does
-nothing else.
+`python benchmarks/tiles.py [--side 2048] [--tile 768]`. Memory is the peak of a separate process,
+above the loaded model.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from colorcli.photo import Photo
 
 
 def peak_megabytes(arguments: argparse.Namespace, tile: int | None) -> float:
-    """Peak of a fresh process that colours the photo once."""
+    """Peak of a fresh process that colours the photo once, above the loaded model."""
     command = [sys.executable, __file__, "--model", arguments.model, "--alone"]
     command += ["--side", str(arguments.side), "--precision", arguments.precision]
     command += [] if tile is None else ["--tile", str(tile)]
@@ -31,7 +31,7 @@ def peak_megabytes(arguments: argparse.Namespace, tile: int | None) -> float:
 
 
 def main() -> None:
-    """Runs the script."""
+    """Run the script."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--precision", default="fp32")

@@ -1,9 +1,9 @@
-"""Does the device wait for photos? Training steps on stored photos against random tensors.
+"""Whether the device waits for photos: training steps on stored photos against random tensors.
 
     python benchmarks/training.py PHOTOS [--width 0.5] [--size 224] [--batch 32] [--device auto]
 
 Prints photos/s of both, alternating, and their ratio: 1.00 means that cropping, flipping and ageing
-photos costs nothing beside the network.
+add nothing to the network's time.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
     rgb = Colorizer.load().colorize(gray)
 
-Names load when they are first used, so that the command starts at once.
+Names load on first use, so that the command starts fast.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Before its first import: of each run onnxruntime would note, for its maker, what was loaded, and
-# keep an id of the machine below the home folder.
+# Before its first import: onnxruntime's telemetry would record what each run loads, and keep an id
+# of the machine in the home folder.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = [

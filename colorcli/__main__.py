@@ -22,18 +22,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted. Without
-        `arguments` the process mostly ends here, with that status.
+        `arguments` the process usually ends here, with that status.
     """
     if arguments is None:
         _open_descriptors()
-    # OpenCV writes its own lines on standard error for files it cannot read; ours says it.
+    # OpenCV prints its own errors for files it cannot read; our messages suffice.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    # Numpy's threads begin with a wait that keeps the cores busy: a fifth of what a photo takes of
-    # them. Nothing here multiplies matrices that are large enough for two.
+    # Numpy's threads start with a busy wait: a fifth of the CPU time of a photo. No matrix here is
+    # large enough for two threads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A name that the terminal's encoding lacks is escaped, not an error.
+        # A name that the terminal's encoding cannot represent is escaped, not an error.
         sys.stdout.reconfigure(errors="backslashreplace")
 
     try:
@@ -46,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = run_command_line(arguments)
     except KeyboardInterrupt:  # while the command line itself was being imported
         status = 130
-    # To take the interpreter and its libraries down costs a tenth of the time of a photo. Under
-    # work that was given up, still in onnxruntime or in a decoder, it may hang or crash.
+    # Shutting down the interpreter and its libraries costs a tenth of the time of a photo. While
+    # abandoned work is still in onnxruntime or a decoder, it may hang or crash.
     given_up = threading.active_count() > 1
     if arguments is None and (given_up or "torch" not in sys.modules):
         if not given_up:
@@ -58,15 +58,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _open_descriptors() -> None:
-    """Give standard streams that are closed a descriptor that leads nowhere.
+    """Open closed standard streams on the null device.
 
-    The next file to be opened, a photo perhaps, would get their number, and what libraries print.
+    Otherwise the next file opened, such as a photo, would get their number, and libraries' output.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
 
 
 def _guard_streams() -> None:
@@ -80,10 +80,7 @@ def _guard_streams() -> None:
 
 
 def _heed_termination() -> None:
-    """A polite kill ends like an error: scratch folders are cleared, threads are waited for.
-
-    So does a terminal that is closed.
-    """
+    """Make SIGTERM and SIGHUP end like an error: scratch folders are cleared, threads joined."""
     from colorcli.interruption import ENDINGS
 
     def end(number: int, _frame: FrameType | None) -> None:

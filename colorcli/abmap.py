@@ -1,4 +1,4 @@
-"""Predicted ab on a coarse grid, and the ab of any rows of the photo at full resolution."""
+"""Predicted ab on a coarse grid, upsampled to full resolution for any rows of the photo."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from numpy.typing import NDArray
 from colorcli.guided import linear_in_L
 
 BLOCK = 1 << 16
-"""Pixels made at once: few enough to stay in the cache, and not to ask the system for memory."""
+"""Pixels computed at once: few enough to stay in the cache and need no memory from the system."""
 
 
 class AbMap:
-    """ab of a photo, kept as small as it was predicted.
+    """ab of a photo, stored at the size it was predicted.
 
-    Rows are made when asked for, from the photo's own L: between edges as smooth as interpolation
-    would be, and along edges as sharp as L. A scan of any size never needs a float copy of its
-    colours, and any strip equals the same rows of the whole to the last bit.
+    Rows are computed on demand from the photo's own L: between edges as smooth as interpolation,
+    along edges as sharp as L. So no scan, of any size, needs a float copy of its colours, and any
+    strip equals the same rows of the whole to the last bit.
 
     Args:
         grid: float32 `(h, w, 2)`, ab in CIELAB units.
         L: float32 `(h, w)` in [0, 100], the mean of each cell; see `guided.cell_means`.
-        extent: `(height, width)` in pixels of the photo that the grid spreads over; beyond the
-            photo's own where it was padded.
+        extent: `(height, width)` in pixels of the photo that the grid covers; more than the photo
+            if it was padded.
         shape: `(H, W)` of the photo, at most `extent`.
 
     Attributes:
-        grid: as it was given.
+        grid: as given.
     """
 
     def __init__(
@@ -44,11 +44,11 @@ class AbMap:
         self.shape = shape
 
     def rows(self, start: int, L: NDArray[np.float32]) -> NDArray[np.float32]:
-        """ab of some rows. It may be asked for by several threads at once.
+        """ab of some rows. Safe to call from several threads at once.
 
         Args:
             start: the first row.
-            L: float32 `(n, W)`, what the photo has there.
+            L: float32 `(n, W)`, the photo's own in these rows.
 
         Returns:
             float32 `(n, W, 2)`.
@@ -75,7 +75,7 @@ class AbMap:
         return self.rows(0, L)
 
     def _at(self, start: int, count: int) -> NDArray[np.float32]:
-        """Slopes and offsets at the height of rows, interpolated linearly: `(2, count, w, 2)`.
+        """Slopes and offsets of some rows, interpolated vertically: `(2, count, w, 2)`.
 
         Cell centres lie at the centres of the pixels they cover, so colours do not shift.
         """
@@ -85,7 +85,7 @@ class AbMap:
         above = y.astype(np.intp)
         below = np.minimum(above + 1, height - 1)
         share = (y - above).astype(np.float32)[:, None, None]
-        # In the form a + f·(b - a) equal neighbours give exactly themselves.
+        # In the form a + f·(b - a), equal neighbours are reproduced exactly.
         top = self._fit[:, above]
         coarse = self._fit[:, below]
         coarse -= top

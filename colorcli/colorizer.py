@@ -22,28 +22,28 @@ from colorcli.tiling import tiles
 Size = int | Literal["auto", "full"]
 
 BYTES_PER_PIXEL = 420
-"""Peak memory of a pass per pixel of L, of `lifelike`; of the papers' whole network it is 400."""
+"""Peak memory of a pass per pixel of L, for `lifelike`; for the papers' full network it is 400."""
 
 SMALLEST_TILE = 256
 
 MOST_VIVID = 100.0
-"""Every colour is at the edge of the gamut long before."""
+"""Every colour reaches the edge of the gamut long before this."""
 
 NARROWEST = 64
-"""Pixels that `auto` leaves of a panorama's short side: of fewer the network sees no things."""
+"""Pixels that `auto` leaves a panorama's short side: in fewer, the network recognises nothing."""
 
 FARTHEST = 1e6
-"""Of ab, whatever the vividness; what is further, or not even a number, is no colour."""
+"""Bound of |ab|, whatever the vividness: values beyond it, and NaN, are not colours."""
 
 LARGEST_PASS = 2048**2
-"""Pixels seen at once at most, however much memory is free: beyond, halos cost next to nothing."""
+"""Most pixels per pass, however much memory is free: beyond, halos cost next to nothing."""
 
 HALOS = 6
-"""Side of the largest pass in halos, where that is more: two in three of its rows are its own."""
+"""Side of the largest pass in halos, if that is larger: two thirds of its rows are its own."""
 
 
 class Lightness(Protocol):
-    """Something whose L can be had by rows, and rescaled; `Photo` is one."""
+    """Anything that provides L by rows, and rescaled, such as `Photo`."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -57,7 +57,7 @@ class Lightness(Protocol):
 
 
 class FloatL(NamedTuple):
-    """L that is a float array already: float32 `(H, W)` in [0, 100]."""
+    """L as a float array: float32 `(H, W)` in [0, 100]."""
 
     values: NDArray[np.float32]
 
@@ -71,18 +71,18 @@ class FloatL(NamedTuple):
         return self.values[rows]
 
     def L_at(self, height: int, width: int) -> NDArray[np.float32]:
-        """L rescaled, as that of a photo."""
+        """L rescaled, as for a photo."""
         return rescaled(self.L, self.shape, height, width)
 
 
 class Colorizer:
     """Colours photographs with one model.
 
-    `Colorizer.load().colorize(array)` is the whole of it.
+    In short: `Colorizer.load().colorize(array)`.
 
     Args:
         model: predicts the colours.
-        global_features: `(1, G)`, of a scene that all photos belong to; None: each has its own.
+        global_features: `(1, G)`, of one scene for all photos; None: each photo has its own.
     """
 
     def __init__(self, model: Model, global_features: NDArray[np.float32] | None = None) -> None:
@@ -103,11 +103,11 @@ class Colorizer:
 
     @property
     def name(self) -> str:
-        """What the colours are said to come from."""
+        """Name of the model, as recorded with the colours."""
         return self.model.spec.name
 
     def for_scene_of(self, photo: Lightness) -> Colorizer:
-        """The same model, colouring all photos as parts of the scene that one of them shows.
+        """The same model, colouring all photos as parts of the scene in this one.
 
         "Setting different overall features manually" (Kaushik et al., section IV.E).
 
@@ -116,12 +116,12 @@ class Colorizer:
         """
         side = self.model.global_size
         if side is None:
-            raise UsageError(f"{self.name} has no global features, which a scene is told by")
+            raise UsageError(f"{self.name} has no global features, which define a scene")
         return Colorizer(self.model, self.model.global_features(photo.L_at(side, side)[None, None]))
 
     @property
     def smallest_tile(self) -> int:
-        """Side of the smallest tile: of smaller ones nearly all would be their neighbours'."""
+        """Side of the smallest tile: smaller ones would be nearly all halo."""
         return max(SMALLEST_TILE, 3 * self.model.spec.halo)
 
     def check(
@@ -142,7 +142,7 @@ class Colorizer:
             )
         if not 0 < vividness <= MOST_VIVID:
             raise UsageError(
-                f"vividness {vividness:g}: it must be above 0 and at most {MOST_VIVID:g}",
+                f"vividness {vividness:g}: must be above 0 and at most {MOST_VIVID:g}",
                 tip="1 is the model's own",
             )
         if isinstance(size, str) and size not in ("auto", "full"):
@@ -174,7 +174,7 @@ class Colorizer:
             RGB `(H, W, 3)`, or RGBA where there was alpha, of the same dtype and the same L.
 
         Raises:
-            PhotoError: not such an array.
+            PhotoError: `image` is not such an array.
             Others: as `predict`.
         """
         photo = Photo.from_array(np.asarray(image))
@@ -186,11 +186,11 @@ class Colorizer:
         """ab for L given as a float array: `(H, W)` in [0, 100] → float32 `(H, W, 2)`.
 
         Raises:
-            PhotoError: it has no pixels, or values that are no lightness.
+            PhotoError: L is not 2-D, is empty, or is not finite.
             Others: as `predict`.
         """
         if L.ndim != 2 or not L.size or not np.isfinite(L).all():
-            raise PhotoError(f"L of the shape {L.shape} holds no pixels, or no lightness")
+            raise PhotoError(f"L of shape {L.shape}: must be 2-D, not empty, and finite")
         return self.predict(FloatL(L), size=size, vividness=vividness).whole(L)
 
     def predict(
@@ -205,21 +205,21 @@ class Colorizer:
 
         Args:
             photo: the photo.
-            size: the long side that the network sees at most; the photo keeps its own. `auto` is
-                the model's own, and more where the short side would be below `NARROWEST`; `full`
-                the photo's.
-            tile: side of the largest square the network sees at once; larger photos are done in
-                pieces with the exact receptive field around them, so that nothing changes but the
-                memory. None decides by the memory that is free.
+            size: the longest side that the network sees; the photo keeps its size. `auto` is the
+                model's default, and more where the short side would be below `NARROWEST`; `full`
+                is the photo's.
+            tile: side of the largest square the network sees at once; larger photos are tiled, with
+                halos of the exact receptive field, so that nothing changes but the memory. None
+                decides by free memory.
             vividness: 1 is the model's own; above it more vivid, below it paler, as in `Model.ab`.
 
         Returns:
-            ab at the resolution it was predicted, for `render`.
+            ab at the resolution at which it was predicted, for `render`.
 
         Raises:
-            UsageError: a vividness, a size or a tile that cannot be.
-            PhotoError: the memory does not suffice even for the smallest tiles.
-            ModelError: the graphs cannot be run, or what they give are no colours.
+            UsageError: an invalid vividness, size or tile.
+            PhotoError: there is not enough memory, even for the smallest tiles.
+            ModelError: the graphs cannot be run, or returned values that are not colours.
         """
         self.check(size=size, tile=tile, vividness=vividness)
         network_shape = self._network_shape(photo.shape, size)
@@ -240,11 +240,11 @@ class Colorizer:
                 side = self._smaller(side, padded)
             else:
                 break
-        # Overflow or broken weights would end as black pixels that look like work done.
+        # Overflow or broken weights would otherwise end as black pixels in a finished photo.
         if not np.abs(grid).max() < FARTHEST:
             raise ModelError(
-                f"{self.model.spec.folder}: the model gives numbers that are no colours",
-                tip="install the model anew, and try COLORIZE_CACHE=off",
+                f"{self.model.spec.folder}: the model returned values that are not colours",
+                tip="reinstall the model, and try COLORIZE_CACHE=off",
             )
         return AbMap(grid, means, extent=extent, shape=photo.shape)
 
@@ -256,7 +256,7 @@ class Colorizer:
         tile: int | None,
         vividness: float,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """ab `(h, w, 2)` on the whole grid, from one pass or from tiles, and L `(h, w)` there."""
+        """ab `(h, w, 2)` of the whole grid, from one pass or tiles, and the mean L of its cells."""
         stride = self.model.spec.stride
         side = self.model.global_size
         area = (tile or 0) ** 2 or self._affordable_area()
@@ -265,7 +265,7 @@ class Colorizer:
             L = _window(seen, (0, padded[0]), (0, padded[1]))
             features = self.model.low_level(L)
         if global_features is None and side is not None:
-            # Whether it is tiled depends on the memory that is free, and its colours may not.
+            # Tiling depends on the memory that is free; the colours must not.
             never_tiled = max(padded) <= SMALLEST_TILE
             if features is not None and never_tiled and self.model.shares_features(padded):
                 global_features = self.model.global_features(L, features)
@@ -306,7 +306,7 @@ class Colorizer:
         expected = (1, 2, window[0] // stride, window[1] // stride)
         if ab.shape != expected:
             raise ModelError(
-                f"{self.model.spec.folder}: the model gives ab {ab.shape} where its description "
+                f"{self.model.spec.folder}: the model returned ab {ab.shape} where its description "
                 f"says {expected}"
             )
         return np.ascontiguousarray(ab[0].transpose(1, 2, 0))
@@ -327,7 +327,7 @@ class Colorizer:
         return height, width
 
     def _affordable_area(self) -> int:
-        """Pixels that one pass may see: a quarter of the free memory's worth, within bounds."""
+        """Pixels per pass: as many as fit into a quarter of the free memory, within bounds."""
         affordable = available_memory() // 4 // BYTES_PER_PIXEL
         largest = max(LARGEST_PASS, (HALOS * self.model.spec.halo) ** 2)
         return min(largest, max(self.smallest_tile**2, affordable))
@@ -338,7 +338,7 @@ class Colorizer:
         current = math.isqrt(area)
         if current <= self.smallest_tile:
             raise PhotoError(
-                f"the memory of {self.model.device} does not suffice, even for the smallest tiles",
+                f"not enough memory on {self.model.device}, even for the smallest tiles",
                 tip="close other programs, or use --device cpu or a smaller --size",
             )
         return max(self.smallest_tile, current // 2)

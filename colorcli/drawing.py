@@ -1,4 +1,4 @@
-"""PNGs that this program draws (sheets, graphs): marked, so that they replace no photo."""
+"""PNGs that this program draws (sheets, graphs): marked, so that only they are ever replaced."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from colorcli.photo.png import chunk
 
 _HEAD = 33
-"""Bytes of a PNG's signature and its first chunk, IHDR."""
+"""Length of a PNG's signature and its first chunk, IHDR."""
 
 _MARK = chunk(b"tEXt", b"Source\0drawn by colorize")
 
@@ -23,12 +23,12 @@ def encode_png(rgb: NDArray[Any]) -> bytes:
 
 
 def marked(png: bytes) -> bytes:
-    """A PNG as it is, and a text in it that says who drew it."""
+    """A PNG with a text chunk added that says who drew it."""
     return png[:_HEAD] + _MARK + png[_HEAD:]
 
 
 def is_drawn(path: Path) -> bool:
-    """Whether a file is such a PNG."""
+    """Whether a file is a marked PNG."""
     try:
         with path.open("rb") as file:
             return file.read(_HEAD + len(_MARK)).endswith(_MARK)

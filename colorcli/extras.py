@@ -1,4 +1,4 @@
-"""What is installed, what to type to get an extra, and the door to scikit-image."""
+"""What is installed, how to install an extra, and access to scikit-image."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from types import ModuleType
 from colorcli.errors import UsageError
 
 DISTRIBUTION = "colorize-photos"
-"""What pip calls this program."""
+"""The name of this program on PyPI."""
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """The versions of those of `packages` that are installed, by their names on PyPI."""
-    from importlib import metadata  # with what it imports, a twentieth of a short run
+    """The versions of the installed ones of `packages`, by their names on PyPI."""
+    from importlib import metadata  # with its imports, 5 % of a short run
 
     found = {}
     for name in packages:
@@ -27,7 +27,7 @@ def versions(*packages: str) -> dict[str, str]:
 
 
 def pip_install(*extras: str) -> str:
-    """The command that adds extras to what is installed, in the environment that is running."""
+    """The command that installs extras in the running environment."""
     import shlex
     import shutil
 
@@ -41,7 +41,7 @@ def pip_install(*extras: str) -> str:
 
 
 def scikit_image(module: str) -> ModuleType:
-    """A module of scikit-image, which is an extra. Call it before work that will need it.
+    """A module of scikit-image, which is an extra. Call this before work that will need it.
 
     Args:
         module: "metrics", "color", …

@@ -1,11 +1,11 @@
-"""A file written completely or not at all.
+"""Files written completely or not at all.
 
-The bytes go to a temporary file in the target's own folder, are synced, and only then take the
-target's name. So whatever happens (a full disk, Ctrl-C, `kill -9`, a power cut) the target is
-either what it was before or the whole new file.
+The bytes go to a temporary file in the target's own folder, are synced, and only then get the
+target's name. So whatever happens (a full disk, Ctrl-C, `kill -9`, a power cut), the target is
+either unchanged or the whole new file.
 
-A temporary file is locked by the process that writes it. The lock dies with the process, so
-`sweep` tells what a killed run left behind from what a running one is still writing.
+A temporary file is locked by the process that writes it. The lock ends with the process, so
+`sweep` can tell what a killed run left behind from what a running one is still writing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 from colorcli.errors import ExistsError, PhotoError
 from colorcli.looks import is_stream
 
-if sys.platform != "win32":  # on Windows an open file cannot be deleted: that is lock enough
+if sys.platform != "win32":  # on Windows an open file cannot be deleted, which serves as the lock
     import fcntl
 
 PREFIX = ".colorize-"
@@ -33,7 +33,7 @@ _MINUTE = 60
 _DAY = 24 * 60 * _MINUTE
 
 _swept: set[Path] = set()
-"""Folders that this process has swept before it wrote there."""
+"""Folders that this process has swept."""
 
 _REASONS: dict[int, tuple[str, str | None]] = {
     errno.ENOSPC: ("the disk is full", "free some space, then run it again"),
@@ -48,8 +48,8 @@ _REASONS: dict[int, tuple[str, str | None]] = {
     errno.EFBIG: ("the file is too large for this disk", None),
 }
 
-# File systems without hard links (FAT, exFAT, some network ones) answer link(2) with one of these.
-# Android forbids links (EACCES), some FUSE file systems know none (EINVAL).
+# Errors of link(2) on file systems without hard links (FAT, exFAT, some network ones). Android
+# forbids them (EACCES), some FUSE file systems lack them (EINVAL).
 _NO_LINKS = {
     errno.EACCES,
     errno.EINVAL,
@@ -63,21 +63,21 @@ _NO_LINKS = {
 
 
 def write_whole(path: Path, data: bytes, *, replace: bool = False) -> None:
-    """Writes `data` to `path` so that no half file ever bears that name; makes its folders.
+    """Writes `data` to `path` so that no partial file ever has that name; creates its folders.
 
-    The first file of a folder sweeps it of what killed runs left there.
+    The first write to a folder also removes what killed runs left there.
 
-    Devices and pipes (`/dev/null`) are written to directly: they are never replaced by a file.
+    Devices and pipes (`/dev/null`) are written to directly and never replaced by a file.
 
     Args:
         path: the file to write.
         data: all of its bytes.
-        replace: whether a file already there is replaced. A symbolic link is replaced itself,
-            what it points at stays. A replaced file's permissions are kept.
+        replace: whether to replace an existing file. Of a symlink, the link itself is replaced and
+            not its target. A replaced file's permissions are kept.
 
     Raises:
-        PhotoError: it cannot be written. The folder is as it was before.
-        ExistsError: it is there already, and `replace` is false.
+        PhotoError: it cannot be written. What was at `path` is unchanged.
+        ExistsError: it exists already, and `replace` is false.
     """
     try:
         if is_stream(path):
@@ -92,17 +92,17 @@ def write_whole(path: Path, data: bytes, *, replace: bool = False) -> None:
 
 @contextlib.contextmanager
 def whole_file(path: Path, *, replace: bool = False) -> Iterator[io.FileIO]:
-    """As `write_whole`, for what is written piece by piece.
+    """As `write_whole`, for data written in pieces.
 
     Args:
-        path: the file to write, no device or pipe.
-        replace: as there.
+        path: the file to write, not a device or pipe.
+        replace: as in `write_whole`.
 
     Yields:
-        A file without a name. It gets its name at the end, unless an error is raised within.
+        The file under a temporary name. It gets its own at the end, unless the body raises.
 
     Raises:
-        PhotoError, ExistsError: as `write_whole`; the first also for an OSError raised within.
+        PhotoError, ExistsError: as `write_whole`; PhotoError also for an OSError in the body.
     """
     try:
         _make_folder(path.parent)
@@ -123,10 +123,10 @@ def whole_file(path: Path, *, replace: bool = False) -> Iterator[io.FileIO]:
 
 
 def write_together(files: Sequence[tuple[Path, bytes]]) -> None:
-    """Replaces files that belong to each other: none, if the disk does not hold them all.
+    """Replaces files that belong together: none of them if the disk cannot hold all.
 
-    Every byte is on the disk before the first file gets its name. What goes wrong among the renames
-    alone, a power cut or a folder of that name, may leave some new and some old.
+    Every byte is on disk before the first file gets its name. Only a failure during the renames, by
+    a power cut or a folder of that name, can leave some new and some old.
 
     Args:
         files: paths and their bytes, in the order in which they get their names.
@@ -160,10 +160,10 @@ def write_together(files: Sequence[tuple[Path, bytes]]) -> None:
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder for work in progress, where the system keeps such; gone afterwards.
+    """A temporary folder in the system's usual place; removed afterwards.
 
     Raises:
-        PhotoError: there is no such place, or no room in it.
+        PhotoError: there is no such place, or no space left in it.
     """
     import tempfile
 
@@ -171,7 +171,7 @@ def scratch_folder() -> Iterator[Path]:
         made = tempfile.TemporaryDirectory()
     except OSError as error:
         raise PhotoError(
-            f"no place for scratch files: {error.strerror or error}", tip="TMPDIR=FOLDER names one"
+            f"no place for scratch files: {error.strerror or error}", tip="set TMPDIR=FOLDER"
         ) from error
     with made as folder:
         try:
@@ -182,22 +182,22 @@ def scratch_folder() -> Iterator[Path]:
             reason, _ = _REASONS[error.errno]
             raise PhotoError(
                 f"{folder}: cannot be written: {reason}",
-                tip="free some space, or name another place for scratch files: TMPDIR=FOLDER",
+                tip="free some space, or set another folder for scratch files: TMPDIR=FOLDER",
             ) from error
 
 
 def unwritable(path: Path, error: OSError) -> PhotoError:
-    """What is said of a file that cannot be written."""
+    """The error to report for a file that cannot be written."""
     reason, tip = _REASONS.get(error.errno or 0, (error.strerror or str(error), None))
     return PhotoError(f"{path}: cannot be written: {reason}", tip=tip)
 
 
 def try_folder(folder: Path) -> OSError | None:
-    """Why nothing can be written into `folder`; None: it seems that it can be.
+    """Why nothing can be written to `folder`; None if it seems possible.
 
     Tried with an empty temporary file: permissions alone do not tell (root, read-only disks). A
-    folder that is still to be made is not made: the one that it would be made in is tried. What
-    killed runs left there is swept first.
+    missing folder is not created; its nearest existing parent is tried instead. What killed runs
+    left there is removed first.
 
     Args:
         folder: may or may not exist.
@@ -217,10 +217,10 @@ def try_folder(folder: Path) -> OSError | None:
 def sweep(folder: Path) -> int:
     """Removes temporary files that a killed run left in `folder`.
 
-    Those of a process that still runs are left alone. A folder that cannot be listed is no error.
+    Those of a running process are left alone. A folder that cannot be listed is not an error.
 
     Args:
-        folder: looked through, without its subfolders.
+        folder: to search, without its subfolders.
 
     Returns:
         How many were removed.
@@ -256,7 +256,7 @@ def _make_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _temporary(folder: Path) -> Iterator[tuple[io.FileIO, Path]]:
-    """A new, locked file in `folder`, and its path; gone afterwards, whatever happens."""
+    """A new, locked file in `folder`, and its path; always removed afterwards."""
     file, path = _open_locked(folder)
     try:
         yield file, path
@@ -265,13 +265,13 @@ def _temporary(folder: Path) -> Iterator[tuple[io.FileIO, Path]]:
             file.close()
         with contextlib.suppress(OSError):
             path.unlink()
-        file.close()  # and with it the lock: nobody sweeps what is about to get its name
+        file.close()  # releases the lock, so last: no sweep takes what is about to get its name
 
 
 def _open_locked(folder: Path) -> tuple[io.FileIO, Path]:
     while True:
         path = folder / f"{PREFIX}{os.urandom(6).hex()}{SUFFIX}"
-        # Made with 0o666 less the umask, as by any program (mkstemp would give 0o600).
+        # Created with 0o666 less the umask, as usual (mkstemp would use 0o600).
         file = io.FileIO(path, "x")
         if sys.platform == "win32":
             return file, path
@@ -279,9 +279,9 @@ def _open_locked(folder: Path) -> tuple[io.FileIO, Path]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.EACCES):
-                return file, path  # no locks on this file system: its age alone guards it
+                return file, path  # no locks on this file system: only its age protects it
         else:
-            # A sweep may have removed the file between its making and its locking.
+            # A sweep may have removed the file between its creation and its locking.
             with contextlib.suppress(OSError):
                 if os.path.samestat(path.stat(), os.fstat(file.fileno())):
                     return file, path
@@ -290,7 +290,7 @@ def _open_locked(folder: Path) -> tuple[io.FileIO, Path]:
 
 def _remove_if_stray(path: Path) -> bool:
     if sys.platform == "win32":
-        # Between its writer's closing and its renaming nothing guards it but its age.
+        # Between its closing and its renaming only its age protects it.
         if time.time() - path.stat().st_mtime < _MINUTE:
             return False
         path.unlink()  # fails while its writer has it open
@@ -303,24 +303,24 @@ def _remove_if_stray(path: Path) -> bool:
             locked = error.errno in (errno.EAGAIN, errno.EACCES)
             if locked or time.time() - os.fstat(descriptor).st_mtime < _DAY:
                 return False
-        path.unlink()  # while locked: a writer that has only just made it sees that it is gone
+        path.unlink()  # while locked, so that a writer that has just created it notices
         return True
     finally:
         os.close(descriptor)
 
 
 def _lend_permissions(path: Path, file: io.FileIO) -> None:
-    """Give a file that will replace another its permissions, where the system has them."""
+    """Copy the permissions of a file to the one that will replace it, where the system has them."""
     if sys.platform == "win32":
         return
     with contextlib.suppress(OSError):
         mode = path.lstat().st_mode
-        if stat.S_ISREG(mode):  # a link's own mode lets everybody do everything
+        if stat.S_ISREG(mode):  # the mode of a link itself allows everything
             os.fchmod(file.fileno(), stat.S_IMODE(mode))
 
 
 def fill(file: io.FileIO, data: bytes) -> None:
-    """Writes all of `data`, of which a file may take a part at a time."""
+    """Writes all of `data`; one call of `write` may take only a part."""
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]
@@ -334,21 +334,21 @@ def _give_name(temporary: Path, path: Path, *, replace: bool) -> None:
         temporary.rename(path)  # never replaces on Windows
         return
     try:
-        # Unlike a rename, a link fails if somebody else made the file since the plan.
+        # Unlike a rename, a link fails if another process created the file meanwhile.
         path.hardlink_to(temporary)
     except FileExistsError:
         raise
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        # Without links the best there is: a look just before the rename.
+        # Without links the best there is: check just before the rename.
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, "exists", str(path)) from None
         temporary.rename(path)
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes the new name itself survive a power cut, where the system can."""
+    """Syncs the folder, so that the new name survives a power cut, where the system can."""
     if os.name == "nt":
         return
     with contextlib.suppress(OSError):

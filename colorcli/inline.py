@@ -1,4 +1,4 @@
-"""What goes inside a self-contained HTML page: pictures as text, and a template's slots."""
+"""Contents of a self-contained HTML page: pictures as data URIs, and a template's slots."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def encode_jpeg(rgb: NDArray[Any], quality: int) -> bytes:
         quality: 0-100.
     """
     bgr = np.ascontiguousarray(rgb[..., ::-1])
-    # 4:4:4: what these pages are looked at for is colour.
+    # 4:4:4: these pages are about colour.
     options = [
         cv2.IMWRITE_JPEG_QUALITY,
         quality,
@@ -31,12 +31,12 @@ def encode_jpeg(rgb: NDArray[Any], quality: int) -> bytes:
 
 
 def data_uri(jpeg: bytes) -> str:
-    """A JPEG as the address of an image."""
+    """A JPEG as a data URI."""
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 
 def fill(template: str, parts: Mapping[str, str]) -> str:
-    """`template` with each `{{name}}` replaced by that part, as it is: escape parts before.
+    """`template` with each `{{name}}` replaced by that part, unescaped: escape parts first.
 
     Raises:
         KeyError: a slot of the template has no part.

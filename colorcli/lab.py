@@ -1,10 +1,10 @@
-"""sRGB ⇄ CIELAB, and the gamut clamp. The only place that knows the formulas.
+"""sRGB ⇄ CIELAB, and the gamut clamp. The only place with the formulas.
 
-But for `training.emulsion`, which needs two of them in PyTorch.
+Except `training.emulsion`, which needs two of them in PyTorch.
 
 Colours are sRGB (IEC 61966-2-1: its curve and primaries) and CIELAB (CIE 15:2004) for the 2°
-observer under D65. The matrix is scaled so that its rows add up to the white point exactly, which
-makes R = G = B and a = b = 0 the same thing, in both directions and without rounding.
+observer under D65. The matrix is scaled so that its rows add up to the white point exactly: then
+R = G = B if and only if a = b = 0, without rounding.
 
 Numbers are float32: L in [0, 100], a and b in CIELAB units (sRGB spans about -108 to 98).
 """
@@ -43,11 +43,11 @@ _F_FROM_LAB = np.array(
 # (R, G, B) of (X - Y, Y, Z - Y).
 _RGB_FROM_DIFFERENCES = np.array([[x, 1, z] for x, _, z in RGB_FROM_XYZ.tolist()], np.float32)
 
-# Pixels worked on at once: small enough for the intermediate planes to stay in the L2 cache.
+# Pixels processed at once: few enough for the intermediate planes to stay in the L2 cache.
 BLOCK = 32768
-# Linear light may leave [0, 1] by this much through rounding alone.
+# Linear light may leave [0, 1] by this much through rounding.
 _ROUNDING = 2e-6
-# Far outside every gamut, and far from what overflows when it is cubed.
+# Far outside every gamut, and far below what overflows when cubed.
 _FARTHEST = 1000.0
 
 
@@ -92,7 +92,7 @@ def Y_from_L(L: Array) -> Array:
 
 
 def rgb_to_lab(rgb: Array) -> Float:
-    """SRGB to CIELAB.
+    """Converts sRGB to CIELAB.
 
     Args:
         rgb: (..., 3), uint8, uint16, or float in [0, 1] (values outside are clipped).
@@ -148,14 +148,14 @@ def gray_from_linear(Y: Array) -> npt.NDArray[np.uint16]:
 
 
 def clamp_to_gamut(L: Array, ab: Array) -> Float:
-    """Scale chroma down, at the same L and hue, until the colour exists in sRGB.
+    """Reduce chroma, at the same L and hue, until the colour is in the sRGB gamut.
 
     Args:
         L: (...) in [0, 100].
         ab: (..., 2).
 
     Returns:
-        float32 (..., 2). A colour in gamut comes back untouched.
+        float32 (..., 2). Colours in gamut are returned unchanged.
     """
     clamped = np.array(ab, np.float32)
     colour = _within_reach(clamped.reshape(-1, 2))
@@ -179,16 +179,16 @@ def lab_to_rgb(
 ) -> Array:
     """CIELAB to sRGB integers, rounded to nearest. Colours outside the gamut lose chroma, not L.
 
-    The working memory is some 40 bytes a pixel of a block, beside the result and the pixels that
-    are out of gamut.
+    Working memory is about 40 bytes per pixel of a block, plus the result and the pixels that are
+    out of gamut.
 
     Args:
         L: (H, W), clipped to [0, 100].
         ab: (H, W, 2).
         dtype: np.uint8 or np.uint16.
-        bgr: order the channels B, G, R, as OpenCV's encoders want them.
-        block: pixels worked on at once, a multiple of 4096; the result is the same. Fewer stay in
-            the cache; threads beside each other want more, or they mostly wait for the interpreter.
+        bgr: order the channels B, G, R, as OpenCV's encoders need them.
+        block: pixels processed at once, a multiple of 4096; the result is the same. Small blocks
+            stay in the cache; parallel threads need larger ones, or mostly wait for the GIL.
 
     Returns:
         (H, W, 3) of `dtype`.
@@ -201,9 +201,9 @@ def lab_to_rgb(
 
 
 def _within_reach(ab: Float) -> Float:
-    """(N, 2), with the same hues, that the formulas take without overflow; as it is if it can be.
+    """(N, 2) of the same hues, small enough not to overflow; unchanged if it already is.
 
-    Numbers that are not finite are no colours: they are left to make their warnings.
+    NaN and inf end up as NaN; NumPy warns.
     """
     if not ab.size or max(ab.max(), -ab.min()) <= _FARTHEST:
         return ab
@@ -220,14 +220,14 @@ def _fill(L: Float, ab: Float, result: Array, block: int, bgr: bool, clamp: bool
         if clamp:
             misses.append(_outside(linear) + start)
         _store(linear, result[some])
-    # Together: one by one, the few of each block would cost a hundred calls apiece.
+    # Together: block by block, a few pixels each time would cost a hundred calls.
     if any(outside.size for outside in misses):
         where = np.concatenate(misses)
         lightness = L.take(where)
         mended = np.empty((len(where), 3), result.dtype)
         reachable = _clamped(lightness, ab.take(where, axis=0))
         _fill(lightness, reachable, mended, block, bgr, clamp=False)
-        # A pixel as one item: NumPy puts back whole items faster than rows of three.
+        # A pixel as one item: NumPy assigns single items faster than rows of three.
         pixel = f"V{3 * result.itemsize}"
         result.view(pixel)[where] = mended.view(pixel)
 
@@ -236,15 +236,15 @@ def _linear_pixels(L: Float, ab: Float, bgr: bool = False) -> Float:
     """Linear R, G, B (or B, G, R), not clipped, (N, 3), of (N,) and (N, 2)."""
     lightness = np.clip(L, 0, 100)
     xyz = _inverse_f(_transform(cv2.merge([lightness[None], ab[None]])[0], _F_FROM_LAB))
-    # The matrix rows add up to 1, so a channel is Y plus weighted differences of X and Z from Y:
-    # where there is no colour, the three channels are Y itself, exactly.
+    # The matrix rows add up to 1, so a channel is Y plus weighted differences of X and Z from Y.
+    # Without colour, all three channels are exactly Y.
     xyz[:, 0] -= xyz[:, 1]
     xyz[:, 2] -= xyz[:, 1]
     return _transform(xyz, _RGB_FROM_DIFFERENCES[::-1] if bgr else _RGB_FROM_DIFFERENCES)
 
 
 def _outside(linear: Float) -> npt.NDArray[np.intp]:
-    """Which pixels (N, 3) are out of gamut."""
+    """Indices of the pixels (N, 3) that are out of gamut."""
     if not linear.size or (linear.min() >= -_ROUNDING and linear.max() <= 1 + _ROUNDING):
         return np.empty(0, np.intp)
     inside = cv2.inRange(linear[None], (-_ROUNDING,) * 3, (1 + _ROUNDING,) * 3)
@@ -263,7 +263,7 @@ def _clamped(L: Float, ab: Float) -> Float:
 
 
 def _store(linear: Float, out: Array) -> None:
-    """Linear light to sRGB integers, clipped; spoils `linear`."""
+    """Linear light to sRGB integers, clipped; overwrites `linear`."""
     if out.dtype == np.uint16:
         linear = encode(np.clip(linear, 0, 1, out=linear))
     linear *= 65535
@@ -274,7 +274,7 @@ def _store(linear: Float, out: Array) -> None:
 
 
 def _f(t: Array) -> Array:
-    """CIE 15 f(t), without a branch: below δ³ the tangent takes over."""
+    """CIE 15 f(t), without a branch: below δ³ it is the tangent."""
     cubic = np.maximum(t, DELTA**3)
     return np.asarray(np.cbrt(cubic) + (t - cubic) * _SLOPE)
 
@@ -293,7 +293,7 @@ def _inverse_f(f: Array) -> Array:
 
 
 def _linear_rgb(fy: Array, dx: Array, dz: Array) -> tuple[Array, Array, Array]:
-    """Linear R, G, B, not clipped, of f(Y) and the differences f(X) - f(Y) and f(Z) - f(Y)."""
+    """Linear R, G, B, not clipped, from f(Y), f(X) - f(Y) and f(Z) - f(Y)."""
     Y = _inverse_f(fy)
     X, Z = _inverse_f(fy + dx) - Y, _inverse_f(fy + dz) - Y
     r, g, b = (X * of_x + Y + Z * of_z for of_x, _, of_z in RGB_FROM_XYZ.tolist())
@@ -314,9 +314,9 @@ def _excess(r: Array, g: Array, b: Array) -> Array:
 def _largest_scale(fy: Array, dx: Array, dz: Array) -> Array:
     """The largest factor in [0, 1] on (dx, dz) that stays in gamut, for colours outside it.
 
-    Regula falsi as Anderson and Björck mend it (BIT 13, 1973), every third step a bisection, on
-    the excess, which is negative at gray, positive here, and piecewise a cubic. Most points are
-    solved in four steps, and leave.
+    Regula falsi with the correction of Anderson and Björck (BIT 13, 1973), every third step a
+    bisection, on the excess, which is negative at gray, positive here, and piecewise cubic. Most
+    points converge in four steps and are dropped.
     """
     scale = np.zeros_like(fy)
     where = np.arange(len(fy))

@@ -1,4 +1,4 @@
-"""Looks at a file's name and kind, before anything is opened. None of them raises."""
+"""Checks of a file's name and kind, without opening it. None of them raises."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 NO_SUCH_FILE = "no such file"
 
 _OPEN_FILES = re.compile(r"/dev/fd|/proc/[^/]+(/task/[^/]+)?/fd")
-"""Folders whose files are those that a process has opened."""
+"""Folders that list the open files of a process."""
 
 _REASONS = {
     errno.ENOENT: NO_SUCH_FILE,
@@ -23,7 +23,7 @@ _REASONS = {
 
 
 def is_folder(path: Path) -> bool:
-    """Whether `path` is a folder. Unlike `Path.is_dir`, a name no disk takes is just none."""
+    """Whether `path` is a folder. Unlike `Path.is_dir`, an impossible name is just not one."""
     try:
         return path.is_dir()
     except (OSError, ValueError):
@@ -31,12 +31,12 @@ def is_folder(path: Path) -> bool:
 
 
 def leads_somewhere(link: Path) -> bool:
-    """Whether there is something of any kind at the end of a link."""
+    """Whether the target of a link exists, whatever its kind."""
     return os.path.exists(link)  # noqa: PTH110  (`Path.exists` may raise)
 
 
 def why_unreadable(path: Path) -> tuple[str, str | None] | None:
-    """Why the photo `path` cannot be read, and a tip; None: it is a file as far as one can see."""
+    """Why the photo `path` cannot be read, and a tip; None if it looks like an ordinary file."""
     try:
         mode = path.stat().st_mode
     except ValueError:  # a NUL in the name
@@ -52,14 +52,14 @@ def why_unreadable(path: Path) -> tuple[str, str | None] | None:
     if stat.S_ISSOCK(mode):
         return "it is a socket, not a file", None
     kind = "a named pipe" if stat.S_ISFIFO(mode) else "a device"
-    # Reading it could wait for ever, and the batch with it.
+    # Reading it could block for ever, and the batch with it.
     return f"it is {kind}, not a file", f"colorize - < {path} reads a photo from it"
 
 
 def is_too_long(target: Path) -> bool:
-    """Whether a part of `target` is longer than names may be on its disk.
+    """Whether a part of `target` is longer than its disk allows.
 
-    The folders that are still to be made count too: they are tried where they would be made.
+    Folders that do not exist yet count too: their names are tried where they would be created.
     """
     if os.name == "posix" and _is_short(target):
         return False
@@ -72,10 +72,10 @@ def is_too_long(target: Path) -> bool:
 
 
 def is_stream(path: Path) -> bool:
-    """Whether `path` is written to and never replaced.
+    """Whether `path` must be written to directly and never replaced.
 
-    That is a device, a pipe, or one of the names of an open file, as `/dev/stdout`, even where that
-    file is an ordinary one.
+    True for a device, a pipe, or a name of an open file such as `/dev/stdout`, even if that file is
+    an ordinary one.
     """
     try:
         mode = path.stat().st_mode
@@ -96,13 +96,13 @@ def _names_an_open_file(path: Path) -> bool:
 
 
 def stays_inside(folder: Path, root: Path) -> bool:
-    """Whether `folder`, symbolic links followed, is `root` or lies in it."""
-    # Not `Path.resolve`, which raises for a link to itself.
+    """Whether `folder`, with symlinks followed, is `root` or lies in it."""
+    # Not `Path.resolve`, which raises on a symlink loop.
     return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(root))
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """What tells a file from others, whatever names lead to it; None where there is none."""
+    """The same for all names of a file, and for no other file; None if it does not exist."""
     try:
         status = path.stat()
     except (OSError, ValueError):
@@ -111,9 +111,9 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 
 def _is_short(path: Path) -> bool:
-    """Whether any disk takes the name. Asking it takes several calls a photo.
+    """Whether every disk accepts the name. Asking the disk takes several calls per photo.
 
-    The tightest in use is eCryptfs: a part of 143 bytes. A path may have 1024 on any system.
+    The tightest in use is eCryptfs: 143 bytes a part. Every system allows paths of 1024.
     """
     encoded = os.fsencode(path)
     return len(encoded) < 1000 and all(len(part) <= 140 for part in encoded.split(b"/"))

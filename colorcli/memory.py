@@ -1,4 +1,4 @@
-"""How much memory is free, and what becomes of what is freed."""
+"""Available memory, and reuse of freed memory."""
 
 from __future__ import annotations
 
@@ -10,31 +10,30 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _STS_NO_MEM = -4  # OpenCV's base.hpp
 
 ASSUMED = 2 * 1024**3
-"""Taken where the system does not say."""
+"""Bytes assumed if the system does not say."""
 
 
 def available_memory() -> int:
-    """Bytes that can be taken without swapping: the system's count, or the container's limit."""
+    """Bytes available without swapping: the lower of the system's and the container's."""
     found = [_meminfo(), _cgroup()]
     return min((value for value in found if value is not None), default=ASSUMED)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory does not suffice: Python's own, or OpenCV's."""
+    """Whether an error means out of memory: Python's own, or OpenCV's."""
     opencv_s = type(error).__module__ == "cv2" and getattr(error, "code", 0) == _STS_NO_MEM
     return isinstance(error, MemoryError) or opencv_s
 
 
 def keep_freed_memory(*, block: int, total: int) -> None:
-    """Keep what this process frees for what it asks for next, where the C library is glibc.
+    """Make glibc keep freed memory for later allocations; no effect with other C libraries.
 
-    Of its own it maps arrays of more than 128 KB anew each time, and the kernel clears their pages
-    before each use: a tenth of the time of a folder of small photos, a quarter of that of training
-    on a CPU.
+    By default it maps arrays of more than 128 KB anew each time, and the kernel clears their pages:
+    a tenth of the time of a folder of small photos, a quarter of that of training on a CPU.
 
     Args:
-        block: bytes up to which freed memory is kept.
-        total: bytes that may lie unused at the end of the heap.
+        block: size in bytes up to which a freed allocation is kept.
+        total: bytes that may stay unused at the end of the heap.
     """
     if sys.platform != "linux":
         return
@@ -59,7 +58,7 @@ def _meminfo() -> int | None:
 def _cgroup(
     mount: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")
 ) -> int | None:
-    """What is left of the smallest limit on the groups that the process is in; None without one."""
+    """Bytes left under the tightest limit on the process's groups; None without a limit."""
     try:
         lines = membership.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
@@ -70,7 +69,7 @@ def _cgroup(
         if controllers and "memory" not in controllers.split(","):
             continue
         version, top = (_V1, mount / "memory") if controllers else (_V2, mount)
-        # In a container the path may be that of the host, of which it sees the end alone.
+        # In a container the path may be the host's, of which only the end is visible.
         group = top / path.strip("/")
         while True:
             left.append(_left(group, *version))
@@ -82,8 +81,8 @@ def _cgroup(
 
 _V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file ")
 _V2 = ("memory.max", "memory.current", "inactive_file ")
-"""By version of cgroups: the files with the limit and the use, and what files that were read take:
-they count as used, and are let go of when they are wanted."""
+"""By cgroup version: the files with limit and usage, and the line of `memory.stat` with the page
+cache, which counts as used but is freed on demand."""
 
 
 def _left(group: Path, limit: str, used: str, cached: str) -> int | None:

@@ -1,7 +1,7 @@
-"""How near predicted colours come to the true ones: PSNR, SSIM, AuC, CIEDE2000, colour statistics.
+"""Metrics of predicted against true colours: PSNR, SSIM, AuC, CIEDE2000, colour statistics.
 
-Each function scores one photo; `ErrorHistogram` gathers ab errors over any number of photos in
-constant memory. scikit-image, where used, is imported on the call: it is the extra `evaluate`.
+Each function scores one photo; `ErrorHistogram` collects ab errors over any number of photos in
+constant memory. scikit-image is imported when first needed: it is in the extra `evaluate`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def psnr(rgb_true: Array, rgb_pred: Array) -> float:
         rgb_pred: uint8 (H, W, 3).
 
     Returns:
-        dB; inf where the two are equal.
+        dB; inf if the two are equal.
     """
     difference = rgb_true.astype(np.float32) - rgb_pred.astype(np.float32)
     error = float(np.mean(np.square(difference), dtype=np.float64))
@@ -57,7 +57,7 @@ def ssim(rgb_true: Array, rgb_pred: Array) -> float:
         rgb_pred: uint8 (H, W, 3).
 
     Returns:
-        At most 1, where the two are equal.
+        At most 1, for equal photos.
     """
     side = min(7, *rgb_true.shape[:2])
     if side < 3:
@@ -82,7 +82,7 @@ def ciede2000(lab_true: Array, lab_pred: Array) -> float:
     Returns:
         At least 0.
     """
-    # float32 halves the time and moves the mean by less than 1e-4.
+    # float32 halves the time and changes the mean by less than 1e-4.
     difference = scikit_image("color").deltaE_ciede2000(
         lab_true.astype(np.float32), lab_pred.astype(np.float32)
     )
@@ -92,7 +92,7 @@ def ciede2000(lab_true: Array, lab_pred: Array) -> float:
 def colorfulness(rgb: Array) -> float:
     """Hasler & Süsstrunk 2003: √(σ_rg² + σ_yb²) + 0.3 · √(μ_rg² + μ_yb²).
 
-    With rg = R − G, yb = (R + G)/2 − B. One bright block can raise it far: read it beside
+    With rg = R − G, yb = (R + G)/2 − B. One bright block can raise it a lot: compare with
     `mean_chroma`.
 
     Args:
@@ -122,15 +122,15 @@ def mean_chroma(ab: Array) -> float:
 
 
 TONED = 1.0
-"""`own_chroma` below which a photo is black-and-white on toned paper."""
+"""`own_chroma` below which a photo counts as a toned black-and-white photo."""
 
 
 def own_chroma(lab: Array) -> float:
-    """Mean distance of ab from the smooth tone that explains it best: √(Δa² + Δb²).
+    """Mean distance of ab from the best-fitting tone: √(Δa² + Δb²).
 
-    The tone is a quadratic in L, fitted by least squares. It takes up what sepia, selenium and a
-    colour cast are made of, colours that follow from lightness alone, so that a toned
-    black-and-white photo comes out near 0 and a colour photo keeps most of its chroma.
+    The tone is a quadratic in L, fitted by least squares. It absorbs sepia, selenium and colour
+    casts, which are functions of lightness alone: a toned black-and-white photo scores near 0, and
+    a colour photo keeps most of its chroma.
 
     Args:
         lab: CIELAB (..., 3).
@@ -159,13 +159,13 @@ def ab_bin(ab: Array) -> npt.NDArray[np.intp]:
 
 
 def rebalancing(counts: Array, *, sigma: float = SPREAD) -> Array:
-    """The weight of a pixel by the bin of its true colour: rare colours count as much as common.
+    """Pixel weights by the bin of the true colour: rare colours count as much as common ones.
 
     w = 1/p̃, where p̃ is the share of each bin smoothed by a Gaussian of σ on the ab grid: the
     inverse class probability of Zhang et al. 2016, section 3.1.
 
     Args:
-        counts: pixels of each bin (625,).
+        counts: pixels in each bin (625,).
         sigma: in CIELAB units; 0 does not smooth.
 
     Returns:
@@ -180,7 +180,7 @@ def rebalancing(counts: Array, *, sigma: float = SPREAD) -> Array:
     if sigma:
         centres = GRID * np.arange(_SIDE)
         kernel = np.exp(-np.square(centres[:, None] - centres) / (2 * sigma**2))
-        # Every bin gives away exactly what it has, at the border too.
+        # Normalised so that the total is kept, at the border too.
         kernel /= kernel.sum(axis=0)
         smooth = kernel @ smooth @ kernel.T
     weights = np.where(there, 1 / np.where(there, smooth.reshape(-1), 1), 0)
@@ -188,7 +188,7 @@ def rebalancing(counts: Array, *, sigma: float = SPREAD) -> Array:
 
 
 class ErrorHistogram:
-    """ab errors of any number of photos, by the bin of the true colour: 0.8 MB whatever comes."""
+    """ab errors of any number of photos, by the bin of the true colour, in 0.8 MB."""
 
     def __init__(self) -> None:
         self.counts = np.zeros((_BINS, THRESHOLDS + 2), np.int64)
@@ -208,12 +208,12 @@ class ErrorHistogram:
     def auc(self) -> float:
         """Area under the cumulative curve of errors, thresholds 0-150 (Zhang et al. 2016, 3.1).
 
-        The curve at t is the share of pixels whose error ‖ab_true − ab_pred‖₂ is ≤ t (+ 0.001, for
-        what float32 leaves of nothing); the area is its mean over t = 0, 1, …, 150. Code that takes
-        the trapezoidal rule instead gives up to 0.33 points more.
+        The curve at t is the share of pixels whose error ‖ab_true − ab_pred‖₂ is ≤ t (+ 0.001 for
+        float32 rounding); the area is its mean over t = 0, 1, …, 150. Code that uses the
+        trapezoidal rule instead gives up to 0.33 points more.
 
         Returns:
-            Percent; 100 where every error is 0, nan before the first pixel.
+            Percent; 100 if every error is 0, nan before the first pixel.
         """
         return _area(self.counts.sum(axis=0))
 
@@ -230,8 +230,8 @@ class ErrorHistogram:
 
 
 def _threshold(error: Array) -> npt.NDArray[np.intp]:
-    """The smallest whole threshold that an error passes, 151 for those above 150."""
-    # A gray pixel's own ab is 1e-5, not 0, in float32: that is no error to count.
+    """The smallest integer threshold that each error is within; 151 for those above 150."""
+    # A gray pixel's own ab is 1e-5, not 0, in float32, which must not count as an error.
     counted = np.clip(error, _DUST, THRESHOLDS + 1)
     return np.ceil(counted - _DUST).astype(np.intp)
 

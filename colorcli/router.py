@@ -1,7 +1,7 @@
-"""Several models, of which a scene classifier picks one for each photo.
+"""Several models: a scene classifier picks one for each photo.
 
 "Train some models on different classes of photos" (Song and Liu, section 5, future work): the first
-model knows all scenes and tells them apart, the others know some of them better.
+model knows and classifies all scenes, the others know some of them better.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from colorcli.errors import ModelError, UsageError
 PREFIX = "auto:"
 
 SURE = 0.5
-"""Probability of its scenes from which a specialist colours a photo."""
+"""Probability of a specialist's scenes from which it colours a photo."""
 
 
 def load_colorizer(
     name: str, *, device: str = "auto", threads: int | None = None, precision: str = "auto"
 ) -> Colorizer:
-    """What `--model` names: a model, or `auto:GENERAL,SPECIALIST,…`.
+    """Load what `--model` names: a model, or `auto:GENERAL,SPECIALIST,…`.
 
     Other arguments and errors are those of `Model.load`.
 
     Raises:
         UsageError: `auto:` names fewer than two models.
-        ModelError: the first of them cannot tell scenes apart, or another knows none of them.
+        ModelError: the first of them does not classify scenes, or another knows none of them.
     """
     if not name.startswith(PREFIX):
         return Colorizer.load(name, device=device, threads=threads, precision=precision)
@@ -37,7 +37,7 @@ def load_colorizer(
     if len(names) < 2:
         raise UsageError(
             f"--model {name}: there is nothing to choose from",
-            tip="auto:GENERAL,SPECIALIST,… names a model that tells scenes apart, and others",
+            tip="auto:GENERAL,SPECIALIST,… names a model that classifies scenes, and others",
         )
     general, *specialists = (
         Colorizer.load(part, device=device, threads=threads, precision=precision) for part in names
@@ -49,8 +49,8 @@ class Router(Colorizer):
     """Colours each photo with the model that knows its scene best.
 
     Args:
-        general: tells scenes apart, and colours what no specialist is sure to know.
-        specialists: each of them knows the scenes that its training photos were labelled with.
+        general: classifies scenes, and colours photos that no specialist is sure to know.
+        specialists: each knows the scenes that its training photos were labelled with.
 
     Raises:
         ModelError: as `load_colorizer`.
@@ -61,8 +61,8 @@ class Router(Colorizer):
         spec = general.model.spec
         if not spec.scenes:
             raise ModelError(
-                f"{spec.folder}: the model tells no scenes apart",
-                tip="the first model of auto: is trained with `colorize train --scene-weight`",
+                f"{spec.folder}: the model does not classify scenes",
+                tip="train the first model of auto: with `colorize train --scene-weight`",
             )
         self._specialists = list(specialists)
         self._known = np.array(
@@ -73,7 +73,7 @@ class Router(Colorizer):
             if not known.any():
                 raise ModelError(
                     f"{specialist.model.spec.folder}: the model knows none of the scenes that "
-                    f"{spec.folder} tells apart",
+                    f"{spec.folder} classifies",
                     tip="export it with --specialist, from photos with labels that both know",
                 )
 
@@ -85,18 +85,18 @@ class Router(Colorizer):
     def check(
         self, *, size: Size = "auto", tile: int | None = None, vividness: float = 1.0
     ) -> None:
-        """As of one model, for each of them: no photo must find out that its own cannot."""
+        """As for one model, for each of them, so that none refuses its first photo later."""
         super().check(size=size, tile=tile, vividness=vividness)
         for specialist in self._specialists:
             specialist.check(size=size, tile=tile, vividness=vividness)
 
     def for_scene_of(self, photo: Lightness) -> Colorizer:  # noqa: ARG002
-        """Refused: global features are those of one model.
+        """Always refused: global features belong to one model.
 
         Raises:
             UsageError: always.
         """
-        raise UsageError(f"{self.name} is several models, and global features are those of one")
+        raise UsageError(f"{self.name} is several models, and global features belong to one")
 
     def predict(
         self,
@@ -106,7 +106,7 @@ class Router(Colorizer):
         tile: int | None = None,
         vividness: float = 1.0,
     ) -> AbMap:
-        """As one model: the specialist, or the general one where none is sure to know the scene."""
+        """Predict with the specialist, or the general model if none is sure to know the scene."""
         self.check(size=size, tile=tile, vividness=vividness)
         specialist = self._specialist_for(photo)
         predict = super().predict if specialist is None else specialist.predict

@@ -1,7 +1,7 @@
-"""Photos coloured as parts of one scene: the one control that the paper leaves to its user.
+"""Photos coloured as parts of one scene: the one control that the paper gives its user.
 
-What the global branch makes of one photo stands for the scene of all: details of a large picture,
-the shots of one film.
+The global features of one photo define the scene of all: details of a large picture, shots of one
+film.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from colorcli.photo.read import USUAL_LIMITS
 
 
 def load_scene(path: Path, colorizer: Colorizer, limits: Limits = USUAL_LIMITS) -> Colorizer:
-    """A colorizer of photos that belong to the scene of another.
+    """A colorizer for photos of the same scene as another.
 
     Args:
         path: of the photo that shows the scene.
@@ -23,11 +23,11 @@ def load_scene(path: Path, colorizer: Colorizer, limits: Limits = USUAL_LIMITS) 
         limits: on that photo, as on all others.
 
     Raises:
-        UsageError: the photo cannot be read, or the model has no global features of its own.
+        UsageError: the photo cannot be read, or there is no one model with global features.
     """
     try:
         return colorizer.for_scene_of(read_photo(path, limits=limits))
     except PhotoError as error:
         raise UsageError(f"--scene-from {error}", tip=error.tip) from None
     except UsageError as error:
-        raise UsageError(f"--scene-from: {error}", tip="choose one model that has them") from None
+        raise UsageError(f"--scene-from: {error}", tip="use one model that has them") from None

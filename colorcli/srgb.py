@@ -1,4 +1,4 @@
-"""The sRGB curve: encoded values ⇄ linear light (IEC 61966-2-1), exactly and by tables."""
+"""The sRGB curve: encoded values ⇄ linear light (IEC 61966-2-1), exact and by table."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def encoded_bytes() -> npt.NDArray[np.uint8]:
 
 @cache
 def _opencv_looks_up(dtype: np.dtype[Any]) -> bool:
-    """Whether OpenCV's look-up, two to three times as fast as indexing, takes such an index."""
+    """Whether `cv2.LUT`, two to three times as fast as indexing, accepts this index type."""
     try:
         cv2.LUT(np.zeros((1, 1), dtype), np.zeros((1, 1 << 8 * dtype.itemsize), np.uint8))
     except cv2.error:
@@ -76,10 +76,10 @@ def _opencv_looks_up(dtype: np.dtype[Any]) -> bool:
 
 
 def look_up(table: Array, index: Array) -> Array:
-    """`table[index]`, by the fastest way there is.
+    """`table[index]`, by the fastest way available.
 
     Args:
-        table: (256,) or (65536,), as the index asks.
+        table: (256,) for a uint8 index, (65536,) for uint16.
         index: uint8 or uint16 (...).
 
     Returns:

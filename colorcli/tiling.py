@@ -1,4 +1,4 @@
-"""Tiles of a photo: each pixel in one, and as little as can be looked at twice for their halos."""
+"""Tiles of a photo: each pixel in one tile, and few read again for halos."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Iterator
 def tiles(
     padded: tuple[int, int], area: int, halo: int, multiple: int
 ) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Cover a padded photo with rectangles: equal ones, but for the last row and column.
+    """Cover a padded photo with equal tiles; those of the last row and column may be smaller.
 
     Args:
         padded: `(H, W)` in pixels, multiples of `multiple`.
-        area: pixels that a rectangle and the halo around it hold at most.
-        halo: pixels around a rectangle that can change its colours.
-        multiple: all sides are multiples of it.
+        area: pixels that a tile and its halo hold at most.
+        halo: pixels around a tile that can change its colours.
+        multiple: all sides are multiples of this.
 
     Yields:
-        `((top, bottom), (left, right))` of each, row by row; halos are not in them.
+        `((top, bottom), (left, right))` of each tile without its halo, row by row.
     """
     height, width = tile_shape(padded, area, halo, multiple)
     for top in range(0, padded[0], height):
@@ -30,12 +30,12 @@ def tiles(
 
 
 def tile_shape(padded: tuple[int, int], area: int, halo: int, multiple: int) -> tuple[int, int]:
-    """Of all grids of tiles that fit the area, the one that looks at the fewest pixels twice.
+    """The tile size that, of those tried that fit the area, reads the fewest pixels with halos.
 
     Args and units are those of `tiles`.
 
     Returns:
-        `(height, width)` of its tiles; the smallest there can be, where none fits.
+        `(height, width)`; the smallest possible if none fits.
     """
     inner = max(multiple, (math.isqrt(area) - 2 * halo) // multiple * multiple)
     shapes = {(inner, inner)}

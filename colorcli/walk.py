@@ -1,4 +1,4 @@
-"""The photos in a folder, and all folders in it."""
+"""The photos in a folder and its subfolders."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from colorcli.photo import FOREIGN, FORMATS
 EARLIER_OUTPUT = "an earlier output"
 EARLIER_OUTPUTS = "a folder of earlier outputs"
 
-NOT_READ = "a kind of picture that is not read: convert it first, to PNG or TIFF, say"
+NOT_READ = "this kind of picture is not supported: convert it to PNG or TIFF first"
 
 MARK = ".color"
-"""What an output's name, or its folder's, ends in, before the suffix."""
+"""The end of an output's stem, or of an output folder's name."""
 
 
 class Entry(NamedTuple):
-    """A photo of a tree, or a folder of it that is not entered.
+    """A photo in a tree, another picture, or a folder that is not entered.
 
     Attributes:
-        path: the photo, or the folder.
+        path: the picture or the folder.
         error: why it cannot be read or listed, or None.
-        skip: why it is left out, or None.
-        is_folder: whether it is a folder that could not be listed: what is in it is not known.
+        skip: why it is skipped, or None.
+        is_folder: whether it is a folder that could not be listed, so its content is unknown.
     """
 
     path: Path
@@ -39,16 +39,15 @@ class Entry(NamedTuple):
 def walk(folder: Path, *, leave_out: Path | None = None) -> list[Entry]:
     """The photos in `folder` and below it, sorted by path.
 
-    A photo is a file whose suffix names a known format; other pictures (`FOREIGN`) are entries that
-    say so. Hidden files and folders (`._*` of macOS among them) are left out, and so is
-    `leave_out`. Earlier outputs are entries that say so: the photo `x.color.jpg` beside a photo
-    `x`, the folder `x.color` beside a folder `x`. Symbolic links are followed, but no folder is
-    entered twice, so loops end; a link with a photo's name that leads nowhere is an entry with an
-    error.
+    A photo is a file whose suffix names a known format. Hidden files and folders (`._*` of macOS
+    among them) and `leave_out` are ignored. Other pictures (`FOREIGN`) and earlier outputs become
+    entries with `skip`: the photo `x.color.jpg` beside a photo `x`, the folder `x.color` beside a
+    folder `x`. Symlinks are followed, but no folder is entered twice, so loops end; a broken
+    symlink with a photo's suffix is an entry with `error`.
 
     Args:
-        folder: where to begin; it exists.
-        leave_out: a folder not to enter, as the output folder inside the input folder.
+        folder: where to begin; must exist.
+        leave_out: a folder not to enter, such as an output folder inside the input folder.
     """
     entered: set[tuple[int, int]] = set()
     if leave_out is not None and is_folder(leave_out):
@@ -56,26 +55,26 @@ def walk(folder: Path, *, leave_out: Path | None = None) -> list[Entry]:
     found: list[Entry] = []
     links: list[Path] = []
     _enter(folder, entered, found, links.append)
-    # Linked folders last, so that a folder is found under its real path where it has one.
+    # Symlinked folders last, so that a folder is found under its real path if it is in the tree.
     while links:
         links.sort(reverse=True)
         _enter(links.pop(), entered, found, links.append)
-    # Not by `path.parts`, which each path would keep: plans of many photos stay small.
+    # Not by `path.parts`, which each path would cache: this keeps large plans small.
     return sorted(found, key=lambda entry: str(entry.path).split(os.sep))  # noqa: PTH206
 
 
 def is_own_output(name: str) -> bool:
-    """Whether this is the name that `colorize photo.jpg` gives its output: `photo.color.jpg`."""
+    """Whether this is a name that `colorize` gives outputs by default: `photo.color.jpg`."""
     return Path(name).stem.lower().endswith(MARK)
 
 
 def original_of(name: str) -> str:
-    """Of a name that `is_own_output`: what `stem_of` gives for the photo it was made from."""
+    """For a name that `is_own_output`: the `stem_of` the photo it was made from."""
     return Path(name).stem[: -len(MARK)]
 
 
 def stem_of(name: str) -> str:
-    """What an output's name begins with: the suffix stays unless it names a format."""
+    """The part of a name that its output's name begins with: without the suffix of a format."""
     path = Path(name)
     return path.stem if path.suffix.lower() in FORMATS else name
 
@@ -115,17 +114,17 @@ def _enter(
 
 
 def _photo(entry: os.DirEntry[str], path: Path, stems: set[str]) -> Entry | None:
-    """The entry of what is no folder; None: no photo."""
+    """The entry of something other than a folder; None if it is not a picture."""
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
         return Entry(path, skip=NOT_READ) if suffix in FOREIGN else None
-    # One without its original beside it is no output of ours, or all that is left of the photo.
+    # Without its original it is not our output, or is the only copy left.
     if is_own_output(entry.name) and original_of(entry.name) in stems:
         return Entry(path, skip=EARLIER_OUTPUT)
     with contextlib.suppress(OSError):  # a link to itself
         if entry.is_file():
             return Entry(path)
-    # Pipes and devices are no photos, nor are links to them.
+    # Pipes and devices are not photos, nor are links to them.
     if not entry.is_symlink() or leads_somewhere(path):
         return None
     reason, _ = why_unreadable(path) or ("a link that leads nowhere", None)
@@ -140,7 +139,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _enter_once(folder: Path, entered: set[tuple[int, int]]) -> bool:
-    """Whether it was not entered before; what cannot be told from others is."""
+    """Whether it was not entered before; a folder without an identity counts as new."""
     if (one := identity(folder)) is None:
         return True
     fresh = one not in entered

@@ -1,4 +1,4 @@
-"""What several test modules share."""
+"""Shared by several test modules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from skimage import data as skimage_data
 
-# What would colour, or lengthen, what the program prints: typer looks when it is imported.
+# Variables that would colour or widen the program's output: typer reads them on import.
 for _name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "COLORIZE_DEBUG"):
     os.environ.pop(_name, None)
 
@@ -19,7 +19,7 @@ MODELS = Path(__file__).parent.parent / "models"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that take longest first: each is for one worker, which keeps what it has made."""
+    """Training tests, the slowest, first: each file runs in one worker, which keeps fixtures."""
     items.sort(key=lambda item: "training" not in item.path.parts)
 
 
@@ -31,7 +31,7 @@ def model_folder() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No test writes to the cache of whoever runs it."""
+    """No test writes to the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLORIZE_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
@@ -39,7 +39,7 @@ def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 
 @pytest.fixture(scope="session", autouse=True)
 def heeding_ctrl_c() -> None:
-    """A shell starts background jobs deaf to Ctrl-C, and what they start inherits that."""
+    """A shell starts background jobs with Ctrl-C ignored, which their children inherit."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

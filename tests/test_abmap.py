@@ -1,4 +1,4 @@
-"""Predicted colours become colours of any rows of the photo: in place, and along its edges."""
+"""Predicted colours are upsampled to any rows of the photo, in place and along its edges."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def random(shape: tuple[int, ...], low: float, high: float) -> np.ndarray:
 
 
 def even(shape: tuple[int, int]) -> np.ndarray:
-    """A photo without any edge."""
+    """A photo without edges."""
     return np.full(shape, 50, np.float32)
 
 
 def over(grid: np.ndarray, L: np.ndarray) -> np.ndarray:
-    """The colours of a grid spread over a photo of lightness L, a multiple of its size."""
+    """A grid's colours upsampled to a photo of lightness L, whose size is a multiple of its own."""
     means = cell_means(L, len(L) // len(grid))
     return AbMap(grid, means, extent=L.shape, shape=L.shape).whole(L)
 
@@ -129,7 +129,7 @@ def test_the_fit_is_the_guided_filter_of_its_source() -> None:
     ab[:, 15:] += L[:, 15:, None] * 0.4
 
     def means(values: np.ndarray) -> np.ndarray:
-        """Over the window around each cell; what lies outside is mirrored, edges included."""
+        """Means over the window around each cell; outside, cells are mirrored, edges included."""
         padded = np.pad(values.astype(np.float64), RADIUS, mode="symmetric")
         side = 2 * RADIUS + 1
         return np.lib.stride_tricks.sliding_window_view(padded, (side, side)).mean((2, 3))
@@ -145,12 +145,12 @@ def test_the_fit_is_the_guided_filter_of_its_source() -> None:
 
 
 def test_the_mean_of_a_windows_fits_has_no_seams() -> None:
-    """Where windows begin to hold an edge, the fits of single cells would jump."""
+    """Where windows begin to contain an edge, the fits of single cells would jump."""
     L = np.full((1, 60), 30, np.float32)
     L[:, 30:] = 80
     ab = np.repeat(((L - 30) * 0.6)[..., None], 2, -1).astype(np.float32)
     slopes = linear_in_L(ab, L)[0, 0, :, 0]
     steps = np.abs(np.diff(slopes))
     assert slopes.max() > 0.5
-    # One fit goes from 0 to its slope between two cells; the mean takes a window for it.
+    # A single fit goes from 0 to its slope between two cells; the mean, over a window.
     assert steps.max() < 1.5 * slopes.max() / (2 * RADIUS + 1)

@@ -1,4 +1,4 @@
-"""The timing table says what was measured, with what, beside the paper's own figures."""
+"""The timing table shows what was measured, with what, next to the paper's figures."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_peak_is_that_of_the_work() -> None:
     before = peak.bytes()
     if before is None:
         pytest.skip("the system does not say")
-    held = mmap.mmap(-1, 60_000_000)  # new pages, whatever the heap keeps of earlier tests
+    held = mmap.mmap(-1, 60_000_000)  # new pages, whatever the heap retains from earlier tests
     for _ in range(60):
         held.write(b"x" * 1_000_000)
     after = peak.bytes()
@@ -123,7 +123,7 @@ def test_each_scope_is_measured(model: Model, scope: Scope) -> None:
 def test_the_network_alone_is_the_time_within_its_sessions(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A clock that moves by one when looked at: each session's run takes one, and all else nothing.
+    # A clock that advances by one per reading: each session's run takes one, all else nothing.
     monkeypatch.setattr("colorcli.bench.conversions.perf_counter", map(float, count()).__next__)
     figures = measure([model], [(48, 48), (224, 224)], runs=1, scope="network")
     # At 224 the low-level network runs once for both branches.
@@ -260,7 +260,7 @@ def test_what_belongs_to_the_table_does_not_go_with_a_folder(
     options: tuple[str, ...],
 ) -> None:
     assert bench(model_folder, "--photos", str(tmp_path), *options) == 2
-    assert f"does not go with {options[0]}" in capsys.readouterr().err
+    assert f"cannot be combined with {options[0]}" in capsys.readouterr().err
 
 
 def test_photos_that_fail_are_said_and_end_with_1(

@@ -30,7 +30,7 @@ def L() -> np.ndarray:
 def seen_by_the_low_level_network(
     colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
 ) -> list[tuple[int, int]]:
-    """The shapes `(H, W)` of what it is given from now on."""
+    """The shapes `(H, W)` of its inputs from now on."""
     shapes: list[tuple[int, int]] = []
     low_level = colorizer.model.low_level
 
@@ -121,7 +121,7 @@ def test_a_photo_about_as_large_as_its_rescale_is_seen_once_by_a_network_that_av
     monkeypatch, shape, size, passes
 ) -> None:
     averaging = Colorizer.load("lifelike", device="cpu")
-    # Or a photo in tiles would have other global features than the same one in one pass.
+    # Or a photo in tiles would get other global features than in one pass.
     assert averaging.model.spec.global_.pools_to <= SMALLEST_TILE
     seen = seen_by_the_low_level_network(averaging, monkeypatch)
     averaging.predict(FloatL(np.full(shape, 50, np.float32)), size=size)
@@ -143,7 +143,7 @@ def test_such_a_photo_has_the_global_features_of_itself() -> None:
 
 
 def test_padding_changes_nothing_far_from_it(colorizer, L) -> None:
-    """A photo one row short of a multiple of 8 has the colours of the whole one."""
+    """A photo one row short of a multiple of 8 gets the colours of the complete one."""
     of_one_scene = colorizer.for_scene_of(FloatL(L))
     full = of_one_scene.predict(FloatL(L), size="full").whole(L)
     cut = L[:-1]
@@ -247,7 +247,7 @@ def test_a_model_that_gives_no_colours_is_an_error_never_a_black_photo(
 ) -> None:
     ab = colorizer.model.ab
     monkeypatch.setattr(colorizer.model, "ab", lambda *a, **k: ab(*a, **k) * np.float32(value))
-    with pytest.raises(ModelError, match="are no colours"):
+    with pytest.raises(ModelError, match="are not colours"):
         colorizer.predict_L(L)
 
 
@@ -255,7 +255,7 @@ def test_a_model_that_gives_no_colours_is_an_error_never_a_black_photo(
     "broken", [np.full((9, 9), np.nan, np.float32), np.empty((0, 9), np.float32), np.ones(3)]
 )
 def test_what_is_no_lightness_is_not_the_models_fault(colorizer, broken) -> None:
-    with pytest.raises(PhotoError, match="holds no pixels, or no lightness"):
+    with pytest.raises(PhotoError, match="must be 2-D, not empty, and finite"):
         colorizer.predict_L(broken)
 
 
@@ -300,6 +300,6 @@ def test_what_is_no_image_is_an_error(colorizer) -> None:
 
 @pytest.mark.parametrize("size", [(224, 224), (100, 400), (300, 60), (400, 500)])
 def test_l_of_an_array_is_rescaled_as_that_of_a_photo(size: tuple[int, int]) -> None:
-    """Along each axis on its own, so that what evaluation measures is what users get."""
+    """Along each axis separately, so that evaluation measures what users get."""
     photo = Photo.from_array(np.random.default_rng(0).integers(0, 256, (180, 420), np.uint8))
     assert np.abs(FloatL(photo.L()).L_at(*size) - photo.L_at(*size)).max() < 1e-3

@@ -1,4 +1,4 @@
-"""Documentation as code: every command that it shows is one that can be typed."""
+"""Documentation as code: every command in it can be typed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from colorcli.cli.group import COMMANDS, load_command
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("models/**/*.md")])
 
-# A line of a block, or what stands between backticks, which may go over a line's end.
+# A line of a block, or text between backticks, which may span lines.
 _BLOCK = re.compile(r"^    (?:\$ )?((?:colorize|python benchmarks/\S+) .+)$", re.MULTILINE)
 _INLINE = re.compile(r"`((?:colorize|python benchmarks/\S+)\s[^`]+)`")
 

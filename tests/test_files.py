@@ -279,7 +279,7 @@ def test_a_disk_that_takes_a_part_at_a_time_gets_all(
 def test_bytes_reach_the_disk_before_the_name_and_the_name_at_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replace: bool
 ) -> None:
-    """Or a power cut would leave a name with nothing in it, or no name."""
+    """Or a power cut could leave an empty file, or none."""
     target = tmp_path / "photo.png"
     synced: list[tuple[str, bool]] = []
     sync = os.fsync

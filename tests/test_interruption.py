@@ -1,4 +1,4 @@
-"""Signals as a wish, where there are such signals."""
+"""Signals request a stop, on systems that have them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_first_is_a_wish_and_what_was_before_comes_back(number: signal.Signa
 
 
 def test_one_that_was_ignored_stays_ignored() -> None:
-    """As in `colorize train … &` of a script."""
+    """As in `colorize train … &` in a script."""
     heard: list[int] = []
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -54,7 +54,7 @@ def test_the_second_ends_the_process() -> None:
 
 @pytest.mark.parametrize("first", [signal.SIGHUP, signal.SIGTERM])
 def test_a_closed_terminal_may_be_told_twice(first: signal.Signals) -> None:
-    """By the shell and by the system; at the end of a session after a polite kill."""
+    """By the shell and by the system; at the end of a session after SIGTERM."""
     heard: list[int] = []
     with interruptible(heard.append):
         os.kill(os.getpid(), first)

@@ -1,4 +1,4 @@
-"""sRGB ⇄ CIELAB, held against scikit-image and against its own promises."""
+"""sRGB ⇄ CIELAB, checked against scikit-image and its own guarantees."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DTYPES = (np.uint8, np.uint16)
 
 
 def every_value(dtype: type) -> np.ndarray:
-    """(1, N) gray: each value once."""
+    """Gray `(1, N)`: each value once."""
     return np.arange(np.iinfo(dtype).max + 1, dtype=dtype)[None]
 
 
@@ -130,7 +130,7 @@ def test_the_clamp_keeps_hue_and_never_adds_chroma(L: float, a: float, b: float)
     scale = np.hypot(*clamped[0]) / max(np.hypot(a, b), 1e-9)
     assert scale <= 1 + 1e-5
     np.testing.assert_allclose(clamped[0], given_ab[0] * scale, atol=1e-3)
-    # Twice is once.
+    # Idempotent.
     np.testing.assert_allclose(lab.clamp_to_gamut(np.array([L]), clamped), clamped, atol=0.05)
 
 

@@ -1,4 +1,4 @@
-"""Imports run one way (docs/architecture.md): what a layer may know of, and nothing above it."""
+"""Imports run one way (docs/architecture.md): a layer imports nothing above it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PARTS = sorted(
     for path in PACKAGE.iterdir()
     if (path.suffix == ".py" or (path / "__init__.py").exists()) and not path.name.startswith("__")
 )
-# Each may import those before it on its line, and what none of the lines names.
+# Each may import those before it on its line, and modules on none of the lines.
 CHAINS = (
     ("srgb", "lab", "photo", "walk", "collection", "evaluation", "study", "training", "cli"),
     ("guided", "abmap", "colorizer", "router", "scene", "batch", "bench", "cli"),
@@ -27,7 +27,7 @@ FOUNDATIONS = ("errors", "extras", "files", "looks", "memory", "processor")
 
 
 def imported(path: Path) -> set[str]:
-    """The parts of the package that a file imports, wherever it does."""
+    """The parts of the package that a file imports, anywhere in it."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
@@ -53,7 +53,7 @@ def known_to(part: str) -> set[str]:
 
 
 def test_no_part_needs_itself_by_way_of_others() -> None:
-    # Raises CycleError, which names the circle.
+    # Raises CycleError, which names the cycle.
     order = list(TopologicalSorter({part: known_to(part) for part in PARTS}).static_order())
     assert order[-1] == "cli"
 

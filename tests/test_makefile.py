@@ -1,4 +1,4 @@
-"""`make model` trains for hours: it must not stop for what is no reason to."""
+"""`make model` trains for hours: it must not stop without good reason."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ pytestmark = pytest.mark.skipif(
 def make_model(
     folder: Path, *, failing: str = "", status: int = 0, full: bool = False
 ) -> tuple[int, list[str]]:
-    """Runs `make model` with a command that only takes notes: its status, and what was called.
+    """Run `make model` with a command that only records calls; return its status and the calls.
 
     Args:
-        folder: where to, again or for the first time.
-        failing: the command that ends with `status`.
+        folder: the target, new or from an earlier call.
+        failing: the command that exits with `status`.
         status: its exit status.
-        full: whether the disk is, so that a collection never gets its list.
+        full: whether the disk is full, so that a collection never gets its list.
     """
     (folder / "pyproject.toml").touch()
     venv = folder / "venv"
@@ -74,7 +74,7 @@ def test_anything_worse_does(tmp_path: Path, command: str, status: int) -> None:
 
 
 def test_the_command_line_knows_every_option(tmp_path: Path) -> None:
-    """An option that is called otherwise now would be found out after hours."""
+    """A renamed option would be noticed only after hours."""
     _, calls = make_model(tmp_path)
     assert {call.split()[0] for call in calls} == {"data", "train", "export", "evaluate", "compare"}
     for call in calls:
@@ -94,7 +94,7 @@ def test_nothing_is_trained_on_a_collection_that_was_not_completed(tmp_path: Pat
 
 
 def test_runs_go_on_as_they_were_begun(tmp_path: Path) -> None:
-    """Also those of an older version, whose options were others."""
+    """Including those of an older version with other options."""
     make_model(tmp_path)
     _, again = make_model(tmp_path)
     trained = [call.split() for call in again if call.startswith("train")]

@@ -45,7 +45,7 @@ V2 = ("memory.max", "memory.current", "inactive_file")
 
 
 def group(folder: Path, names: tuple[str, str, str], limit: str, used: int, cached: int) -> None:
-    """A control group as the kernel shows it."""
+    """A control group as the kernel presents it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / names[0]).write_text(f"{limit}\n")
     (folder / names[1]).write_text(f"{used}\n")
@@ -53,7 +53,7 @@ def group(folder: Path, names: tuple[str, str, str], limit: str, used: int, cach
 
 
 def of(tmp_path: Path, text: str) -> Path:
-    """What /proc/self/cgroup says."""
+    """The content of /proc/self/cgroup."""
     path = tmp_path / "cgroup"
     path.write_text(text)
     return path

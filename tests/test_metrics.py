@@ -106,7 +106,7 @@ def test_toning_is_no_colour_of_its_own(lab: np.ndarray) -> None:
 
 
 def auc(error: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """By its definition, threshold by threshold; in percent."""
+    """AuC by its definition, threshold by threshold; in percent."""
     share = [np.average(error <= threshold + 1e-3, weights=weights) for threshold in range(151)]
     return float(100 * np.mean(share))
 
@@ -210,11 +210,11 @@ def test_without_scikit_image_there_is_a_tip(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_smoothing_gives_away_what_there_is_at_the_border_too() -> None:
-    """Else colours at the border of the grid would count as rarer than they are."""
+    """Otherwise colours at the border of the grid would count as rarer than they are."""
     shares = []
     for bin_ in (0, 312):
         counts = np.zeros(625, int)
         counts[[bin_, 24 if bin_ else 312]] = 100, 100
         weights = metrics.rebalancing(counts, sigma=5)
         shares.append(weights[bin_] / weights[counts > 0].sum())
-    assert shares[0] < 0.5 < shares[1]  # at a corner the rest is shared by fewer neighbours
+    assert shares[0] < 0.5 < shares[1]  # at a corner fewer neighbours share the rest

@@ -1,4 +1,4 @@
-"""`docs/reliability.md` names the test that holds each promise: the names must be true."""
+"""`docs/reliability.md` names a test for each promise: those tests must exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every model that comes with the program is whole, runs, and has the card of its weights."""
+"""Every shipped model is complete, runs, and has the card of its weights."""
 
 from __future__ import annotations
 
@@ -57,5 +57,5 @@ def test_its_card_is_of_these_weights(name: str) -> None:
 @pytest.mark.skipif(not os.environ.get("CI"), reason="a developer may go without some extras")
 @pytest.mark.parametrize("module", ["torch", "onnxscript", "skimage"])
 def test_where_it_is_decided_no_test_is_left_out(module: str) -> None:
-    """Without these whole folders of tests are not collected."""
+    """Without these packages whole folders of tests are not collected."""
     assert find_spec(module) is not None

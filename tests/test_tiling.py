@@ -1,4 +1,4 @@
-"""Tiles cover a photo once, fit the memory given, and waste as little as they can on halos."""
+"""Tiles cover a photo once, fit the given memory, and waste as little as possible on halos."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_with_their_halos_they_fit(padded: tuple[int, int], side: int) -> None:
 
 @pytest.mark.parametrize("name", sorted(model_folders()))
 def test_the_smallest_tiles_of_a_model_are_worth_their_halos(name: str) -> None:
-    """12 megapixels in tiles of 1056 with a halo of 512 were 900 times the work, and hours."""
+    """12 megapixels in tiles of 1056 with a halo of 512 took 900 times the work, and hours."""
     colorizer = Colorizer.load(name, device="cpu")
     spec, side = colorizer.model.spec, colorizer.smallest_tile
     with pytest.raises(UsageError, match="too small"):
@@ -68,7 +68,7 @@ def test_they_look_at_no_more_pixels_than_the_largest_squares_would(
 
 
 def test_neither_strips_nor_squares_are_preferred_blindly() -> None:
-    """Where memory is for two thirds of a square photo strips are best, for less they are not."""
+    """With memory for two thirds of a square photo strips are best, with less they are not."""
     assert tile_shape((2048, 2048), 1400**2, 64, 8)[1] == 2048
     assert tile_shape((2048, 2048), 768**2, 64, 8)[1] < 2048
 

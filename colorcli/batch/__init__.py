@@ -1,1 +1,1 @@
-"""Many files: a plan, then load | predict | save, overlapped; nothing printed."""
+"""Batches of photos: a plan, then load | predict | save, overlapped. Prints nothing."""

@@ -1,4 +1,4 @@
-"""The colorizer of a batch, made in a thread while the first photo is read."""
+"""The colorizer of a batch, loaded in a thread while the first photo is read."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 PHOTOS_A_CORE = 4
-"""Of fewer photos, predicted one a core, the last would leave cores idle for too long."""
+"""Photos per core below which predicting one per core leaves cores idle too long at the end."""
 
 
 class EngineSettings(NamedTuple):
-    """Which model runs where; the words are those of `Colorizer.load`.
+    """Which model runs where; fields have the meanings of `Colorizer.load`.
 
     Attributes:
-        scene: a photo whose scene all others belong to, or None: each has its own.
-        limits: on that photo: pixels and bytes, None for the usual ones.
+        scene: a photo whose scene all others share; None: each photo has its own.
+        limits: pixels and bytes of that photo at most; None for the default.
     """
 
     model: str = DEFAULT_MODEL
@@ -35,10 +35,10 @@ class EngineSettings(NamedTuple):
 
 
 class Engine:
-    """A `Colorizer` on its way.
+    """A `Colorizer` that loads in the background.
 
-    Importing onnxruntime and making sessions takes as long as reading a photo: `start` does it
-    beside that. A batch that turns out to have nothing to do never starts it.
+    Importing onnxruntime and making sessions takes as long as reading a photo, so `start` does it
+    at the same time. A batch with nothing to do never starts it.
     """
 
     def __init__(self, settings: EngineSettings) -> None:
@@ -50,12 +50,12 @@ class Engine:
 
     @property
     def cores(self) -> int:
-        """How many cores the network may take."""
+        """How many cores the network may use."""
         return self._settings.threads or usable_cores()
 
     @property
     def at_once(self) -> int:
-        """How many photos may be predicted at once: as many as it was started for, on the CPU.
+        """How many photos may be predicted at once: the number given to `start`; 1 on a GPU.
 
         Raises:
             ModelError, DeviceError: as `colorizer`.
@@ -64,25 +64,26 @@ class Engine:
 
     @property
     def model(self) -> str | None:
-        """The name of what it loaded; None: nothing, or not yet."""
+        """The name of the loaded model; None if loading failed or has not finished."""
         if not self._future.done() or self._future.exception() is not None:
             return None
         return self._future.result().name
 
     def start(self, at_once: int = 1) -> None:
-        """Begins loading, once; with that is decided how many photos share the cores."""
+        """Starts loading; the first call also fixes how many photos share the cores."""
         with self._starting:
             if self._thread.ident is None:
                 self._at_once = at_once
                 self._thread.start()
 
     def colorizer(self) -> Colorizer:
-        """The colorizer, waited for.
+        """The colorizer; waits until it is loaded.
 
         Raises:
             ModelError: the model cannot be loaded.
             DeviceError: the device asked for by name cannot be used.
-            UsageError: the scene cannot be read, or the model has no place for one.
+            UsageError: a setting is invalid, the scene photo cannot be read, or the model has no
+                global features to take from it.
         """
         self.start()
         return self._future.result()
@@ -105,13 +106,13 @@ class Engine:
                 limits = Limits.given(*settings.limits)
                 colorizer = load_scene(settings.scene, colorizer, limits)
             self._future.set_result(colorizer)
-        except BaseException as error:  # handed over to whoever waits for it
+        except BaseException as error:  # re-raised in the thread that waits for it
             self._future.set_exception(error)
 
     def _threads(self) -> int | None:
-        """Of a session; None lets onnxruntime choose.
+        """Threads of a session's pool; None lets onnxruntime choose.
 
-        It is shared by the threads that call it: so many less one, and the callers.
+        The threads that call a session join its pool: so cores − callers + 1.
         """
         if self._at_once == 1:
             return self._settings.threads

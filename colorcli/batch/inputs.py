@@ -1,4 +1,4 @@
-"""The photos that the inputs of a command stand for."""
+"""From the inputs of a command to photos."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ from colorcli.walk import EARLIER_OUTPUTS, MARK, NOT_READ, walk
 
 
 class Found(NamedTuple):
-    """A source, and where it lies in the tree that is mirrored (None: named by itself)."""
+    """A source, and its place in the tree to mirror.
+
+    Attributes:
+        path: the photo, or a folder that cannot be used.
+        inside: its folder, relative to `tree`; None for a file given by name.
+        tree: the input folder it was found in; None for a file given by name.
+        error: why it cannot be read, or None.
+        tip: the next step after an error, or None.
+        skip: why it is skipped, or None.
+    """
 
     path: Path
     inside: Path | None = None
@@ -26,11 +35,11 @@ class Found(NamedTuple):
 
 
 def find(paths: Sequence[Path], root: Path | None = None) -> Iterator[Found]:
-    """Every photo of the inputs, once, in order.
+    """Every photo of the inputs, once, in order; also what is skipped or cannot be read.
 
     Args:
         paths: files and folders.
-        root: the output folder, which is not walked if it lies in one of them.
+        root: the output folder, not searched if it lies in one of them.
     """
     seen: set[str] = set()
     folders = {os.path.abspath(path) for path in paths if is_folder(path)}  # noqa: PTH100
@@ -47,7 +56,7 @@ def find(paths: Sequence[Path], root: Path | None = None) -> Iterator[Found]:
         photos = 0
         for entry in walk(path, leave_out=root):
             photos += entry.skip != NOT_READ
-            if len(paths) > 1:  # one folder alone holds no photo twice
+            if len(paths) > 1:  # a single folder yields no photo twice
                 key = os.path.abspath(entry.path)  # noqa: PTH100
                 if key in seen:
                     continue
@@ -57,18 +66,18 @@ def find(paths: Sequence[Path], root: Path | None = None) -> Iterator[Found]:
             yield Found(entry.path, inside, path, entry.error, skip=entry.skip)
         if not photos:
             suffixes = " ".join(sorted(FORMATS))
-            tip = f"photos are known by their names: {suffixes}"
+            tip = f"photos are recognised by suffix: {suffixes}"
             yield Found(path, Path(), path, "no photos in this folder", tip)
 
 
 def _is_of_earlier_outputs(path: Path, folders: set[str]) -> bool:
-    """Whether it is the folder `x.color` and the folder `x` is an input too."""
+    """Whether `path` is a folder `x.color` and the folder `x` is an input too."""
     name = os.path.abspath(path)  # noqa: PTH100
     return name in folders and name.endswith(MARK) and name.removesuffix(MARK) in folders
 
 
 def found_alone(path: Path) -> Found:
-    """A photo that is named by itself."""
+    """A photo given by name, not found in a folder."""
     error, tip = why_unreadable(path) or (None, None)
     return Found(path, error=error, tip=tip)
 
@@ -79,10 +88,10 @@ def places_of(folders: Sequence[Path], root: Path, *, alone: bool) -> dict[Path,
     Args:
         folders: the inputs that are folders.
         root: the output folder.
-        alone: there is one input: it is mirrored straight into the output.
+        alone: there is one input, mirrored directly into the output.
 
     Raises:
-        UsageError: two different folders have one name, and their photos would be mixed.
+        UsageError: two different folders have the same name, so their photos would be mixed.
     """
     if alone:
         return dict.fromkeys(folders, root)
@@ -95,6 +104,6 @@ def places_of(folders: Sequence[Path], root: Path, *, alone: bool) -> dict[Path,
         if not folder.samefile(other):
             raise UsageError(
                 f"{other} and {folder} would both be written to {places[folder]}",
-                tip="colour them one after the other, each with an -o of its own",
+                tip="colour them one at a time, each with its own -o",
             )
     return places

@@ -10,7 +10,7 @@ from colorcli.walk import MARK
 
 
 def format_named(name: str) -> str:
-    """The format that `--format NAME` means: a format's name or one of its suffixes.
+    """The format for `--format NAME`, where NAME is a format or one of its suffixes.
 
     Raises:
         UsageError: no such format.
@@ -28,8 +28,8 @@ def format_named(name: str) -> str:
 def name_for(source: Path, format: str | None) -> tuple[str, str]:  # noqa: A002
     """The name and format of the output for `source`, when it is written to another folder.
 
-    The name stays, but for its suffix where the format changes. A source whose suffix says no
-    format is written as PNG, which loses nothing.
+    The name stays the same, except for the suffix if the format changes. A source whose suffix
+    names no format is written as PNG, which is lossless.
     """
     own = FORMATS.get(source.suffix.lower())
     chosen = format or own or "png"
@@ -40,21 +40,21 @@ def name_for(source: Path, format: str | None) -> tuple[str, str]:  # noqa: A002
 
 
 def default_root(folder: Path) -> Path:
-    """Where the photos of `folder` go when no output is given: `album` → `album.color`.
+    """The output folder for `folder` when none is given: `album` → `album.color`.
 
     Raises:
-        UsageError: the folder is the root of a disk and has no name.
+        UsageError: the folder is the root of a file system, which has no name.
     """
     resolved = folder.resolve()
     if not resolved.name:
-        raise UsageError(f"{folder}: where should the photos go?", tip="give a folder with -o")
+        raise UsageError(f"{folder}: has no default output folder", tip="give one with -o")
     if folder.name in ("", ".."):
         folder = resolved
     return folder.with_name(folder.name + MARK)
 
 
 def name_beside(source: Path, format: str | None) -> Path:  # noqa: A002
-    """Where the output for `source` goes when none is given: `photo.color.jpg` beside it."""
+    """The output for `source` when none is given: `photo.color.jpg` beside it."""
     if not source.name:
         return source
     name = PurePath(name_for(source, format)[0])

@@ -1,4 +1,4 @@
-"""What became of each photo, and what a batch comes to."""
+"""The outcome of each photo, and the totals of a batch."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ Status = Literal["done", "skipped", "failed", "planned"]
 
 
 class Outcome(NamedTuple):
-    """What became of one photo.
+    """The outcome of one photo.
 
     Attributes:
         source: the file read, `-` for standard input.
-        target: the file written, `-` for standard output; None where none was to be.
+        target: the file to write, `-` for standard output; None if the plan has none.
         status: `planned` only in a dry run.
         reason: why it was skipped or failed, one line.
         tip: the next step after a failure, one line.
-        seconds: spent on it: reading, colouring, writing, without the waits between.
-        width: of the picture as shown, in pixels.
-        height: as `width`.
-        warnings: what was noticed and did not stop it, one line each.
-        trace: the traceback of an error nobody foresaw; not part of the report.
+        seconds: spent reading, colouring and writing it, without the waits between.
+        width: in pixels, after orientation.
+        height: likewise.
+        warnings: problems that did not stop it, one line each.
+        trace: the traceback of an unexpected error; not part of the report.
     """
 
     source: Path
@@ -38,7 +38,7 @@ class Outcome(NamedTuple):
     trace: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The object of `--json`, as `batch/outcome.schema.json` describes it."""
+        """The object that `--json` writes; schema: `batch/outcome.schema.json`."""
         return {
             "source": str(self.source),
             "target": None if self.target is None else str(self.target),
@@ -54,7 +54,7 @@ class Outcome(NamedTuple):
 
 @dataclass(slots=True)
 class Counts:
-    """The sums of a batch."""
+    """The totals of a batch."""
 
     done: int = 0
     skipped: int = 0
@@ -76,17 +76,17 @@ class Counts:
 
 @dataclass(slots=True)
 class Report:
-    """What `--report` writes: the sums, each photo, and which to try again."""
+    """What `--report` writes: totals, each photo, and which to retry."""
 
     outcomes: list[Outcome] = field(default_factory=list)
 
     def as_json(self, *, seconds: float, interrupted: bool, model: str | None) -> dict[str, Any]:
-        """The report, as `batch/report.schema.json` describes it.
+        """The report; schema: `batch/report.schema.json`.
 
         Args:
-            seconds: the whole run took.
-            interrupted: it was stopped before its end.
-            model: name of the model used, None where none was needed.
+            seconds: duration of the whole run.
+            interrupted: whether it was stopped early.
+            model: name of the model used; None if none was loaded.
         """
         counts = Counts()
         for outcome in self.outcomes:

@@ -1,4 +1,4 @@
-"""What a batch will read, write and leave out, known before any work begins.
+"""What a batch will read, write and skip, decided before any work begins.
 
 Where outputs go:
 
@@ -7,7 +7,7 @@ Where outputs go:
     colorize photo.jpg -o new.png    new.png
     colorize photo.jpg -o out/       out/photo.jpg
     colorize album -o out            out/…, the tree mirrored
-    colorize a.jpg album -o out      out/a.jpg and out/album/…; two folders of one name are refused
+    colorize a.jpg album -o out      out/a.jpg and out/album/…; two folders of one name: error
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from colorcli.walk import EARLIER_OUTPUT, is_own_output, original_of, stem_of
 OUTPUT_EXISTS = "the output exists already"
 
 _STANDARD_OUTPUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
-"""Other names of it: links, which a file must never take the place of."""
+"""Its other names: symlinks, which a file must never replace."""
 
 
 class Job(NamedTuple):
@@ -43,11 +43,11 @@ class Job(NamedTuple):
 
     Attributes:
         source: the file to read, or `STREAM`.
-        target: the file to write, or `STREAM`; None where none will be written.
+        target: the file to write, or `STREAM`; None if nothing will be written.
         format: the format to write (a value of `FORMATS`); None: that of the source, once read.
-        root: the folder that the target must stay in, or None.
-        skip: why it is left out, or None.
-        error: why it fails before it is tried, or None.
+        root: the folder the target must stay in, or None.
+        skip: why it is skipped, or None.
+        error: why it cannot be done, or None.
         tip: the next step after an error, or None.
     """
 
@@ -61,7 +61,7 @@ class Job(NamedTuple):
 
     @property
     def is_work(self) -> bool:
-        """Whether the photo is to be read and coloured."""
+        """Whether to read and colour the photo."""
         return self.skip is None and self.error is None
 
 
@@ -74,28 +74,29 @@ def make_plan(
     skip_existing: bool = False,
     clashes_fail: bool = False,
 ) -> tuple[Job, ...]:
-    """Plans a batch. Looks at names only: opens nothing, writes nothing.
+    """Plans a batch. Looks at names and file status; opens and writes nothing.
 
     Args:
-        inputs: files, folders (taken with all they hold, in sorted order), or `-` alone.
-        output: a file, a folder (one that exists, ends in a slash, or has several photos to
-            take and no photo's name), or `-`; None: beside the inputs.
+        inputs: files, folders (searched recursively, in sorted order), or `-` alone.
+        output: a file, a folder (one that exists, ends in a slash, or receives several photos
+            and has no photo's name), or `-`; None: beside the inputs.
         format: the format to write; None: by the name of the output, else that of the input.
-        force: existing outputs will be replaced.
-        skip_existing: jobs whose output exists are left out.
-        clashes_fail: photos that would be written to one file fail, and the others are planned,
-            instead of a UsageError.
+        force: replace existing outputs.
+        skip_existing: skip jobs whose output exists; one that is no file or is empty is an error.
+        clashes_fail: photos that would be written to the same file fail and the others are
+            planned, instead of a UsageError.
 
     Returns:
-        The jobs in the order of `inputs`; those left out or impossible say why.
+        The jobs in the order of `inputs`; those skipped or impossible give the reason.
 
     Raises:
-        UsageError: an output would be written twice, would replace an input or (without `force`
-            and `skip_existing`) any other file, or would leave the output folder.
+        UsageError: an argument is invalid; or an output would be written twice, would replace an
+            input or (without `force` and `skip_existing`) any other file, or would lie outside
+            the output folder.
     """
     refuse_both(force=force, skip_existing=skip_existing)
     if "" in inputs or output == "":
-        raise UsageError("an empty name stands for no file")
+        raise UsageError("an empty name is not a file")
     chosen = None if format is None else format_named(format)
     inputs = [_distinct(text) for text in inputs]
     output = "-" if output in _STANDARD_OUTPUT else output and _distinct(output)
@@ -114,30 +115,30 @@ def make_plan(
 
 
 def refuse_both(*, force: bool, skip_existing: bool) -> None:
-    """Of outputs that exist only one thing can be wanted.
+    """Existing outputs are either replaced or skipped.
 
     Raises:
-        UsageError: both are.
+        UsageError: both were asked for.
     """
     if force and skip_existing:
         raise UsageError("--force and --skip-existing contradict each other", tip="give one")
 
 
 def refuse_name_of_photo(output: str) -> None:
-    """Refuse, for a folder that is to be made, a name that stands for one photo.
+    """Refuse a photo's name for an output folder that does not exist yet.
 
     Raises:
-        UsageError: it is one.
+        UsageError: it has a photo's suffix.
     """
     if Path(output).suffix.lower() in FORMATS and not _names_folder(output):
         raise UsageError(
-            f"-o {output}: it names one photo, and there may be several",
+            f"-o {output}: names one photo, but there may be several",
             tip=f"{output}/ means a folder of that name",
         )
 
 
 def _distinct(text: str) -> str:
-    """`./-` and the like by its whole path: `Path` would take it for standard input."""
+    """`./-` and the like as an absolute path: `Path` would turn it into `-`, standard input."""
     return text if text == "-" or Path(text) != STREAM else str(Path.cwd() / STREAM)
 
 
@@ -157,7 +158,7 @@ def _fail_clashes(jobs: list[Job], *, format_given: bool) -> list[Job]:
 
 def _stream_job(inputs: Sequence[str], output: str | None, chosen: str | None) -> Job:
     if len(inputs) > 1:
-        raise UsageError("- stands for one photo on standard input: give it alone")
+        raise UsageError("- means one photo on standard input: give no other input")
     if output is None or output == "-":
         return Job(STREAM, STREAM, chosen)
     if _names_folder(output):
@@ -170,7 +171,7 @@ def _jobs(inputs: Sequence[str], output: str | None, chosen: str | None) -> Iter
     folders = [path for path in paths if is_folder(path)]
     if output == "-":
         if len(paths) != 1 or folders:
-            raise UsageError("-o - stands for one photo on standard output", tip="-o FOLDER")
+            raise UsageError("-o - means one photo on standard output", tip="use -o FOLDER")
         yield _job(found_alone(paths[0]), STREAM, chosen)
         return
     if output is None:
@@ -189,14 +190,14 @@ def _jobs(inputs: Sequence[str], output: str | None, chosen: str | None) -> Iter
         root = Path(output)
         if os.path.lexists(root) and not is_folder(root):
             raise UsageError(
-                f"-o {output}: it is a file, and the photos need a folder",
-                tip="give another name: the folder is made if need be",
+                f"-o {output}: is a file, but the photos need a folder",
+                tip="choose another name; a missing folder is created",
             )
         refuse_name_of_photo(output)
         for folder in folders:
             if is_folder(root) and root.samefile(folder):
                 raise UsageError(f"-o {output}: the output folder is the input folder")
-        # One folder alone is mirrored straight into the output, several each under its own name.
+        # A single folder is mirrored directly into the output, several each under its own name.
         places = places_of(folders, root, alone=len(paths) == 1)
         for found in find(paths, root):
             name, form = name_for(found.path, chosen)
@@ -206,7 +207,7 @@ def _jobs(inputs: Sequence[str], output: str | None, chosen: str | None) -> Iter
             yield _job(found, place / name, form, root=root)
         return
     alone = found_alone(paths[0])
-    # Of a photo that is not there the name of its output does not matter.
+    # If the photo cannot be read, its own error matters more than a bad output name.
     named = chosen if alone.error else _format_of_output(output, chosen)
     yield _job(alone, Path(output), named)
 
@@ -226,19 +227,19 @@ def _format_of_output(output: str, chosen: str | None) -> str | None:
     suffix = Path(output).suffix
     if coloured_suffix(suffix) != suffix:
         raise UsageError(
-            f"-o {output}: {suffix} files hold no colours",
+            f"-o {output}: {suffix} files cannot hold colours",
             tip=f"end the name in {coloured_suffix(suffix)}",
         )
     named = FORMATS.get(suffix.lower())
     if chosen and named and chosen != named:
         raise UsageError(
             f"-o {output} and --format {chosen} contradict each other",
-            tip=f"leave --format out, or end the name in {suffix_of(chosen)}",
+            tip=f"omit --format, or end the name in {suffix_of(chosen)}",
         )
     if chosen or named:
         return chosen or named
     if is_stream(Path(output)):
-        return None  # `/dev/null` says no format: the photo's own, as on standard output
+        return None  # `/dev/null` names no format: use the photo's own, as on standard output
     raise UsageError(
         f"-o {output}: the name does not say which format to write",
         tip=f"{output}/ means a folder, {output}.png a PNG; or give --format",
@@ -246,7 +247,7 @@ def _format_of_output(output: str, chosen: str | None) -> str | None:
 
 
 def _leave_out_own_outputs(jobs: list[Job]) -> list[Job]:
-    """Leaves out `a.color.jpg` named beside `a.jpg`: `*.jpg`, given a second time."""
+    """Skips `a.color.jpg` given beside `a.jpg`: what a second `colorize *.jpg` would include."""
 
     def folder(job: Job) -> str:
         return os.path.dirname(os.path.abspath(job.source))  # noqa: PTH100, PTH120
@@ -287,15 +288,15 @@ def _settle_existing(jobs: list[Job], *, force: bool, skip_existing: bool) -> It
         elif (fault := _why_no_output(job.target)) is not None:
             yield job._replace(
                 target=None,
-                error=f"its output {job.target} is there, and is no photo: {fault}",
-                tip="rename or remove what bears the name",
+                error=f"its output {job.target} exists but is not a photo: {fault}",
+                tip="rename or remove it",
             )
         else:
             yield job._replace(skip=OUTPUT_EXISTS)
 
 
 def _why_no_output(target: Path) -> str | None:
-    """Why what bears the name of an output cannot be one that was finished; None: it may be."""
+    """Why an existing output cannot be a finished one; None: it may be."""
     if (fault := why_unreadable(target)) is not None:
         return fault[0]
     return None if target.stat().st_size else "the file is empty"

@@ -1,4 +1,4 @@
-"""The plans that are refused before any work: each would lose or misplace a file."""
+"""Checks that refuse a plan before any work: it would lose or misplace a file."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ STREAM = Path("-")
 
 
 def refuse_collisions(writers: Mapping[Path, Path], *, format_given: bool = False) -> None:
-    """Refuses two sources that would write one target.
+    """Refuses two sources that would write the same target.
 
     Args:
         writers: source → target.
-        format_given: `--format` was, and may be what makes their names one.
+        format_given: whether `--format` was given, which may be why names collide.
 
     Raises:
-        UsageError: names the first two sources, and how many more would write what others do.
+        UsageError: names the first two sources, and how many more collide.
     """
     clashes = list(collisions(writers, format_given=format_given).values())
     if not clashes:
@@ -35,7 +35,7 @@ def refuse_collisions(writers: Mapping[Path, Path], *, format_given: bool = Fals
 def collisions(
     writers: Mapping[Path, Path], *, format_given: bool = False
 ) -> dict[Path, UsageError]:
-    """Each source that would write the target of another, and what is to be said of it.
+    """Each source that would write the target of another, with the error to report.
 
     Args:
         writers: as in `refuse_collisions`.
@@ -59,51 +59,51 @@ def collisions(
 
 
 def writes(writers: Mapping[Path, Path], path: Path) -> bool:
-    """Whether one of the targets is `path`, by whatever name."""
+    """Whether one of the targets is `path`, under any name."""
     folders: dict[Path, str] = {}
     key = _key(path, folders)
     return any(_key(target, folders) == key for target in writers.values() if target != STREAM)
 
 
 def fold(name: str) -> str:
-    """The same for all names that some file systems take for one."""
+    """A form that is equal for names that some file systems treat as the same."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
 def _way_out(one: Path, other: Path, *, format_given: bool) -> str:
-    # Same names but for their suffixes: without --format they would not meet.
+    # Only the suffixes differ: without --format they would not collide.
     if format_given and one.suffix.lower() != other.suffix.lower():
-        return "leave --format out: each keeps its own suffix then"
+        return "omit --format, so that each keeps its own suffix"
     if one.parent != other.parent:
-        return "colour them one after the other, each with an -o of its own"
+        return "colour them one at a time, each with its own -o"
     if fold(one.name) == fold(other.name):
         return (
-            "names that differ in case alone are one file on many disks: rename one of the two, "
-            "or colour each alone with -o FILE"
+            "names that differ only in case are one file on many disks: rename one, "
+            "or colour each separately with -o FILE"
         )
-    return "rename one of the two, or colour each alone with -o FILE"
+    return "rename one, or colour each separately with -o FILE"
 
 
 def _key(path: Path, folders: dict[Path, str]) -> str:
-    """The same for all names of one file; `folders` keeps what the folders are really called."""
+    """A key that is equal for all names of a file; `folders` caches the real paths of folders."""
     folder = folders.get(path.parent)
     if folder is None:
-        # Through links: two folders of the output may be one.
+        # Symlinks resolved: two folders of the output may be the same.
         folder = folders[path.parent] = os.path.realpath(path.parent)
-    # Names that differ in case or in Unicode form alone are one file on macOS, Windows, exFAT.
+    # Names that differ only in case or Unicode form are one file on macOS, Windows, exFAT.
     return fold(os.path.join(folder, path.name))  # noqa: PTH118
 
 
 def refuse_replacing_inputs(writers: Mapping[Path, Path]) -> None:
-    """Refuses targets that are one of the sources, by whatever name.
+    """Refuses targets that are one of the sources, under any name.
 
     Args:
         writers: source → target.
 
     Raises:
-        UsageError: names the target and the source. `--force` changes nothing about it.
+        UsageError: names the target and the source. `--force` does not override it.
     """
-    # Few targets exist, often none: only then are the sources looked at.
+    # Few targets exist, often none: sources are only checked if any does.
     existing = {
         one: target
         for target in writers.values()
@@ -120,7 +120,7 @@ def refuse_replacing_inputs(writers: Mapping[Path, Path]) -> None:
 
 
 def _identity_of_stream() -> tuple[int, int] | None:
-    """What tells the file that standard input is read from; None where it is no file (a pipe)."""
+    """Identity of the file that standard input reads; None if it is not a file (a pipe)."""
     try:
         status = os.fstat(0)
     except OSError:
@@ -129,10 +129,10 @@ def _identity_of_stream() -> tuple[int, int] | None:
 
 
 def refuse_leaving(folders: Mapping[Path, Path]) -> None:
-    """Refuses folders that lie outside their output folder once symbolic links are followed.
+    """Refuses folders that lie outside their output folder once symlinks are followed.
 
     Args:
-        folders: folder written to → output folder it must stay in.
+        folders: folder to write to → output folder it must stay in.
 
     Raises:
         UsageError: names the folder.
@@ -140,8 +140,8 @@ def refuse_leaving(folders: Mapping[Path, Path]) -> None:
     for folder, root in folders.items():
         if not stays_inside(folder, root):
             raise UsageError(
-                f"{folder}: this folder leads outside the output folder {root}",
-                tip="it is a symbolic link: remove it, or name what it points at with -o",
+                f"{folder}: leads outside the output folder {root}",
+                tip="it is a symbolic link: remove it, or give its target with -o",
             )
 
 

@@ -1,10 +1,10 @@
 """Many photos: load | predict | save, overlapped.
 
-Photos are read ahead by a few threads, predicted by one that takes all cores, or by one a core
-where there are many photos and the network sees them small: then the cores need not wait for each
-other. They are encoded and written by a few more. Each hands over through a bounded window, and
-photos that wait to be saved are bounded by their pixels too, so memory does not grow with the
-batch. Outcomes come in the order of the plan. One bad photo is an outcome, not an end.
+A few threads read photos ahead. One thread with all cores predicts them, or, if there are many
+photos and the network sees them small, one thread per core, so that cores need not wait for each
+other. A few more threads encode and write. Stages are joined by bounded windows, and photos
+waiting to be saved are also bounded by their pixels, so memory does not grow with the batch.
+Outcomes come in the order of the plan. A bad photo is an outcome; it does not end the batch.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from colorcli.files import try_folder, unwritable
 from colorcli.looks import is_stream
 from colorcli.memory import keep_freed_memory
 
-# Photos waiting to be saved hold at most so many pixels together (one larger may pass alone).
+# Photos waiting to be saved hold at most this many pixels in total (a larger one passes alone).
 ROOM_PIXELS = 64_000_000
 
-# How often a wait looks whether the batch was stopped. A wait without end could not be interrupted
-# on Windows.
+# Seconds between checks of a wait for whether the batch was stopped. On Windows a wait without a
+# timeout cannot be interrupted.
 _GLANCE = 0.1
 
 
-# More photos predicted at once would want more memory than they save time.
+# Predicting more photos at once would cost more memory than the time saved is worth.
 _MOST_AT_ONCE = 8
 
-# What the network may see of each of several photos at once: a pass takes some 80 MB.
+# Long side in pixels up to which several photos are predicted at once: about 80 MB a pass.
 _SMALL = 512
 
 
@@ -50,12 +50,12 @@ class Workers(NamedTuple):
 
     @classmethod
     def for_batch(cls, photos: int, settings: Settings, cores: int) -> Workers:
-        """A few of each.
+        """The number of each for a batch.
 
         Args:
-            photos: of the batch.
+            photos: number of photos in the batch.
             settings: decide whether the network sees photos small.
-            cores: that the network may take.
+            cores: number the network may use.
         """
         size = settings.size
         small = size == "auto" or (isinstance(size, int) and size <= _SMALL)
@@ -68,14 +68,14 @@ class Workers(NamedTuple):
 
 
 class Batch:
-    """Jobs on their way. Iterate once for their outcomes, in the order of the jobs.
+    """Runs jobs. Iterate once for their outcomes, in the order of the jobs.
 
     Args:
         jobs: the plan.
         settings: how each photo is coloured and written.
-        engine: the colorizer; started only if a job needs it, and kept for the next batch.
-        workers: threads; None: by the batch and the cores. An engine that was started for fewer
-            predictors keeps to that.
+        engine: the colorizer; started only if a job needs it, and reusable for the next batch.
+        workers: threads; None: chosen by the batch and the cores. An engine already started for
+            fewer predictors keeps that number.
     """
 
     def __init__(
@@ -106,19 +106,20 @@ class Batch:
         self._fault: BaseException | None = None
 
     def stop(self) -> None:
-        """Begins no other photo; those being written are finished. Safe in a signal handler.
+        """Starts no further photo; those being written are finished. Safe in a signal handler.
 
-        The iteration goes on over what is finished, then ends.
+        The iteration yields the outcomes that are finished, then ends.
         """
         if self._state == "running":
             self._state = "stopping"
 
     def __iter__(self) -> Generator[Outcome, None, None]:
-        """Yields an outcome a job, or fewer after `stop`.
+        """Yields one outcome per job, or fewer after `stop`.
 
         Raises:
             ModelError: the model cannot be loaded; no photo was coloured.
-            DeviceError: the device asked for cannot be used; as above.
+            DeviceError: the device asked for cannot be used; likewise.
+            UsageError: a setting is invalid for every photo.
         """
         self._start(self._lead)
         try:
@@ -145,7 +146,7 @@ class Batch:
                 if self._state == "ended" and not self._outcomes:
                     return None
                 self._changed.wait(_GLANCE)
-        # Stopping: photos being written are waited for, those behind them are dropped.
+        # Stopping: wait for photos being written, drop those behind them.
         self._savers.shutdown(wait=True, cancel_futures=True)
         with self._changed:
             while self._outcomes:
@@ -154,11 +155,11 @@ class Batch:
         return None
 
     def _start(self, target: Callable[[], None]) -> None:
-        # A daemon: who interrupts need not wait for a prediction.
+        # A daemon, so that an interrupt need not wait for a prediction.
         threading.Thread(target=target, name="colorize-predict", daemon=True).start()
 
     def _lead(self) -> None:
-        """The first thread that predicts: makes ready, and calls the others."""
+        """The first predicting thread: prepares the folders, and starts the others."""
         with self._ending():
             self._blocked = self._prepare_folders()
             self._work_off(calls_others=True)
@@ -171,7 +172,7 @@ class Batch:
         while (taken := self._take()) is not None:
             job, loading, outcome = taken
             try:
-                # With the first photo the engine is started, and says how many may share it.
+                # The first photo starts the engine, which says how many threads may share it.
                 if calls_others and loading is not None:
                     calls_others = False
                     self._call_others()
@@ -186,17 +187,17 @@ class Batch:
                 self._predicting += 1
             try:
                 self._start(self._follow)
-            except RuntimeError:  # no thread to be had: those that there are do the work
+            except RuntimeError:  # no more threads available: the existing ones do the work
                 with self._changed:
                     self._predicting -= 1
                 return
 
     @contextmanager
     def _ending(self) -> Iterator[None]:
-        """Around all that a thread does: an error is kept, and the last to end ends the batch."""
+        """Wraps a thread's work: keeps an error, and the last thread to end ends the batch."""
         try:
             yield
-        except BaseException as error:  # handed over to the thread that iterates
+        except BaseException as error:  # re-raised in the thread that iterates
             with self._changed:
                 if self._state == "running" and self._fault is None:
                     self._fault = error
@@ -208,7 +209,7 @@ class Batch:
                 self._changed.notify_all()
 
     def _take(self) -> tuple[Job, Future[Work] | None, Future[Outcome]] | None:
-        """The next job, its photo on its way, and the place of its outcome; None at the end."""
+        """The next job, its load in progress, and the future of its outcome; None at the end."""
         with self._taking:
             if self._state != "running" or self._fault is not None:
                 return None
@@ -234,7 +235,7 @@ class Batch:
             self._deliver(outcome, _known(job))
             return
         work = loading.result()
-        colorizer = self._engine.colorizer()  # its error is that of the batch, not of the photo
+        colorizer = self._engine.colorizer()  # an error here is of the batch, not of the photo
         predict(work, colorizer, self._settings)
         if work.failure is not None:
             self._deliver(outcome, work.outcome())
@@ -253,7 +254,7 @@ class Batch:
                 self._changed.notify_all()
 
         self._room.enter(pixels, self._is_stopping)
-        with self._changed:  # or a stop in between would take no notice of what is written
+        with self._changed:  # so that a stop cannot shut the savers down after the check
             if self._state == "running":
                 saving = self._savers.submit(save, work, colorizer.name, self._settings)
                 saving.add_done_callback(saved)
@@ -267,10 +268,10 @@ class Batch:
         return self._state != "running"
 
     def _prepare_folders(self) -> dict[Path, OSError]:
-        """Cleans what killed runs left in the folders to be written to, and tries each once.
+        """Removes what killed runs left in the output folders, and tries to write to each once.
 
         Returns:
-            The folders that nothing can be written into: their photos need not be coloured first.
+            The folders that cannot be written to; their photos fail before they are coloured.
         """
         targets = (job.target for job in self._jobs if job.is_work)
         folders = {t.parent for t in targets if t and t != STREAM and not is_stream(t)}
@@ -282,7 +283,7 @@ class Batch:
 
 
 def _settled(job: Job, blocked: dict[Path, OSError]) -> Job:
-    """The job, failed already if its folder is one of those `blocked`."""
+    """The job, with an error if its folder is `blocked`."""
     if job.target is None or not job.is_work or job.target == STREAM:
         return job
     if (error := blocked.get(job.target.parent)) is None or is_stream(job.target):
@@ -299,7 +300,7 @@ def _known(job: Job) -> Outcome:
 
 
 class _Room:
-    """The bound on photos that wait to be saved: their number, and their pixels together."""
+    """Bounds the photos that wait to be saved, by number and by total pixels."""
 
     def __init__(self, pixels: int, photos: int) -> None:
         self._pixels = pixels
@@ -317,7 +318,7 @@ class _Room:
             self._held_photos += 1
 
     def leave(self, pixels: int) -> None:
-        """Gives back what `enter` took."""
+        """Returns what `enter` took."""
         with self._changed:
             self._held_pixels -= pixels
             self._held_photos -= 1
@@ -325,5 +326,5 @@ class _Room:
 
     def _fits(self, pixels: int) -> bool:
         if self._held_photos == 0:
-            return True  # one larger than the room passes alone
+            return True  # a photo larger than the room passes alone
         return self._held_photos < self._photos and self._held_pixels + pixels <= self._pixels

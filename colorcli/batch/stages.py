@@ -1,4 +1,4 @@
-"""The three stages a photo goes through. What goes wrong in them becomes the photo's outcome."""
+"""The three stages of a photo. An error in one becomes the photo's outcome."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Settings(NamedTuple):
     """How each photo of a batch is coloured and written.
 
     Attributes:
-        size: of the network's input: pixels of its long side, `full` (the photo's own) or `auto`.
+        size: long side of the network's input in pixels, `full` (the photo's own) or `auto`.
         tile: side of a tile in pixels; None: by the memory available.
         vividness: above 1 more vivid, below 1 paler; as in `Model.ab`.
         quality: of lossy formats, 1 to 100; None: as `encode_photo` chooses.
-        mark: whether metadata says that the colours are predicted.
-        replace: whether existing outputs are replaced.
-        skip_existing: whether a photo whose output exists is left out, rather than failed; also
-            where it has been written since the plan was made.
+        mark: whether to record in the metadata that the colours are predicted.
+        replace: whether to replace existing outputs.
+        skip_existing: whether a photo whose output appeared after planning is skipped rather than
+            failed.
         limits: on the photos read.
     """
 
@@ -52,7 +52,7 @@ class Settings(NamedTuple):
 
 @dataclass(slots=True)
 class Work:
-    """One photo on its way through the stages."""
+    """One photo as it passes through the stages."""
 
     job: Job
     photo: Photo | None = None
@@ -70,7 +70,7 @@ class Work:
         return 0 if self.shape is None else self.shape[0] * self.shape[1]
 
     def outcome(self) -> Outcome:
-        """What became of it."""
+        """Its outcome, after the last stage that ran."""
         height, width = self.shape or (None, None)
         failure = self.failure
         return Outcome(
@@ -87,13 +87,13 @@ class Work:
         )
 
     def _reason(self, message: str) -> str:
-        # Errors name the file, and so does the outcome: said once is enough.
+        # Errors name the file, and so does the outcome: once is enough.
         name = "standard input" if self.job.source == STREAM else str(self.job.source)
         return message.removeprefix(f"{name}: ")
 
     @contextmanager
     def stage(self) -> Iterator[None]:
-        """Times a stage, and keeps what goes wrong in it."""
+        """Times a stage, and records an error in it."""
         began = time.perf_counter()
         try:
             yield
@@ -104,9 +104,9 @@ class Work:
         except Exception as error:
             if is_out_of_memory(error):
                 said = "not enough memory for this photo"
-                self.failure = PhotoError(said, tip="a smaller --tile")
+                self.failure = PhotoError(said, tip="use a smaller --tile")
             else:
-                # A fault of this program. It costs one photo, not the batch.
+                # A bug in this program: it costs one photo, not the batch.
                 self.failure = PhotoError(
                     f"unforeseen {type(error).__name__}: {error}",
                     tip="COLORIZE_DEBUG=1 shows the traceback; please report it",
@@ -134,7 +134,7 @@ def load(job: Job, settings: Settings) -> Work:
 
 
 def predict(work: Work, colorizer: Colorizer, settings: Settings) -> None:
-    """Predicts the colours of a photo that was read; one that failed is left as it is."""
+    """Predicts the colours of a photo; does nothing if reading it failed."""
     if work.photo is None:
         return
     with work.stage():
@@ -144,7 +144,7 @@ def predict(work: Work, colorizer: Colorizer, settings: Settings) -> None:
 
 
 def save(work: Work, model: str, settings: Settings) -> Outcome:
-    """Writes a photo that was coloured with `model`, and lets go of its pixels."""
+    """Writes a photo that was coloured with `model`, and releases its pixels."""
     with work.stage():
         assert work.photo is not None
         assert work.ab is not None

@@ -1,4 +1,4 @@
-"""Photos that arrive in a folder, each once it is complete."""
+"""Watch mode: photos that arrive in a folder, each once it is complete."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _Signature = tuple[int, int]  # size, time of the last change
 
 
 class Watch:
-    """A folder looked at again and again.
+    """A folder that is polled for new photos.
 
     A photo is taken when two looks in a row find it unchanged, readable and not empty: a copy in
-    progress grows. One whose output exists is not taken, so a watch that was stopped goes on
-    where it was. A photo that failed is taken again when it changes.
+    progress grows. A photo whose output exists is not taken, so a stopped watch resumes where it
+    was. A photo that failed is taken again when it changes.
 
     Args:
-        folder: with all folders in it.
+        folder: searched recursively.
         output: the output folder; None: `FOLDER.color`.
         format: the format to write; None: that of each photo.
-        force: photos whose output exists are coloured too, when the watch begins and whenever
-            they change.
+        force: also colour photos whose output exists, when the watch begins and whenever they
+            change.
     """
 
     def __init__(
@@ -48,10 +48,10 @@ class Watch:
         self._passed_over: set[Path] = set()
 
     def look(self) -> list[Job]:
-        """The photos that are complete since the last look, in sorted order.
+        """The photos that became complete since the last look, in sorted order.
 
-        Before them, each once, folders that cannot be listed any more (a share that went away) and
-        pictures of kinds that are not read.
+        Before them, each once, folders that cannot be listed (a share that went away) and pictures
+        of unsupported kinds.
         """
         now: dict[Path, _Signature] = {}
         closed: dict[Path, str] = {}
@@ -79,7 +79,7 @@ class Watch:
         return news + self._complete(now, self._remembered(closed))
 
     def _remembered(self, closed: Collection[Path]) -> dict[Path, _Signature]:
-        """What was seen in folders that cannot be listed now, which may come back as it was."""
+        """Photos seen in folders that cannot be listed now; they may come back unchanged."""
         if not closed:
             return {}
         return {
@@ -92,7 +92,7 @@ class Watch:
         self, now: dict[Path, _Signature], remembered: dict[Path, _Signature]
     ) -> list[Job]:
         known = remembered | now
-        # What was removed may have been what others clashed with.
+        # A removed photo may be the one that others clashed with.
         retry = self._clashing & now.keys() if self._last.keys() - known.keys() else set()
         ready = [
             path
@@ -108,11 +108,11 @@ class Watch:
         return self._jobs(set(ready), retry) if ready or retry else []
 
     def _jobs(self, ready: set[Path], retry: set[Path]) -> list[Job]:
-        """The plan of the whole folder, and of it what is new: so names stay free of clashes.
+        """The new jobs of a plan of the whole folder: only that shows all name clashes.
 
         Args:
-            ready: what is complete and was not taken yet.
-            retry: what failed for its name, and is new if it need not any more.
+            ready: photos that are complete and not taken yet.
+            retry: photos that failed over a name clash, to be taken if it is gone.
         """
         try:
             plan = make_plan(
@@ -123,7 +123,7 @@ class Watch:
                 skip_existing=not self._force,
                 clashes_fail=True,
             )
-        except UsageError as error:  # a link that leads out of the output folder, say
+        except UsageError as error:  # for example, a symlink out of the output folder
             return [Job(path, None, error=str(error), tip=error.tip) for path in sorted(ready)]
         jobs = [
             job
@@ -139,10 +139,10 @@ def check_watch(inputs: list[str], output: str | None) -> Path:
     """The folder to watch.
 
     Raises:
-        UsageError: the inputs are not one folder, or the output is no other folder.
+        UsageError: the inputs are not one folder, or the output cannot be another folder.
     """
     if len(inputs) != 1 or not is_folder(Path(inputs[0])):
-        raise UsageError("--watch takes one folder that exists")
+        raise UsageError("--watch needs one existing folder")
     if output is not None and (
         output == "-" or is_stream(Path(output)) or os.path.isfile(output)  # noqa: PTH113
     ):

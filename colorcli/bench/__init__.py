@@ -1,7 +1,7 @@
-"""The timing table: how long a conversion takes, of which size, on what.
+"""The timing table: seconds per conversion by photo size and device.
 
-`measure` times conversions of square photos as Table 4 of the paper does, `measure_folder` the
-photos of a folder. `table` lays the figures out beside the paper's, `plot` draws them.
+`measure` times conversions of synthetic photos as in Table 4 of the paper, `measure_folder` the
+photos of a folder. `table` prints the figures beside the paper's, `plot` draws them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Conversions of square photos, timed: the figures of the table."""
+"""Timed conversions of synthetic photos: the figures of the table."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Cell:
 
     Attributes:
         shape: `(H, W)` of the photo.
-        on_gpu: which column it belongs to.
-        timing: of its runs.
+        on_gpu: whether it belongs to the GPU column.
+        timing: the times of its runs.
     """
 
     shape: tuple[int, int]
@@ -40,7 +40,7 @@ class Cell:
 
     @property
     def pixels_per_second(self) -> float:
-        """Pixels of the photo in the median run, a second."""
+        """Pixels of the photo per second in the median run."""
         return self.shape[0] * self.shape[1] / self.timing.median
 
 
@@ -49,12 +49,12 @@ class Figures:
     """A whole table.
 
     Attributes:
-        scope: what a run is.
-        size: the long side that the network sees at most, `full` or `auto`.
-        runs: of each cell.
-        environments: one a device.
+        scope: what a run covers.
+        size: long side of the network's input at most, `full` or `auto`.
+        runs: number of runs of each cell.
+        environments: one per device.
         cells: in the order they were measured.
-        no_gpu: why there is no GPU column, or None where there is one.
+        no_gpu: why there is no GPU column, or None if there is one.
     """
 
     scope: Scope
@@ -70,17 +70,17 @@ class Figures:
         return sorted({cell.shape for cell in self.cells}, key=lambda shape: shape[0] * shape[1])
 
     def cell(self, shape: tuple[int, int], *, on_gpu: bool) -> Cell | None:
-        """One cell, or None where it was not measured."""
+        """One cell, or None if it was not measured."""
         return next((c for c in self.cells if c.shape == shape and c.on_gpu == on_gpu), None)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a measurement tells while it goes.
+    """Callbacks of a measurement.
 
     Attributes:
         begin: called for each cell, with its photo size and device, before its warm-up.
-        ready: called after the warm-up with the seconds one run is expected to take.
+        ready: called after the warm-up with the expected seconds of one run.
         tick: called after each run.
     """
 
@@ -93,13 +93,13 @@ def parse_sizes(text: str) -> list[tuple[int, int]]:
     """`224,512,1920x1080` → shapes `(H, W)`, smallest first, each once.
 
     Raises:
-        UsageError: not a list of sizes.
+        UsageError: it is not a list of sizes.
     """
     shapes = set()
     for word in text.split(","):
         found = re.fullmatch(r"\s*([1-9]\d{0,4})(?:[x×]([1-9]\d{0,4}))?\s*", word)
         if found is None:
-            raise UsageError(f"--sizes {text}: {word!r} is no size", tip="--sizes 224,1920x1080")
+            raise UsageError(f"--sizes {text}: {word!r} is not a size", tip="--sizes 224,1920x1080")
         width = int(found[1])
         shapes.add((int(found[2] or width), width))
     return sorted(shapes, key=lambda shape: (shape[0] * shape[1], shape))
@@ -123,15 +123,14 @@ def measure(
         models: the same model on each device that has a column.
         shapes: `(H, W)` of the photos; measured smallest first, so that each one's peak memory is
             its own and not what a larger one left in the sessions' arenas.
-        runs: of each cell, after the warm-up.
-        scope: `conversion`: L in memory to RGB in memory, as the paper times; `file`: from the
-            bytes of a JPEG to the bytes of a JPEG; `network`: of a conversion, the time within
-            the sessions alone.
-        size: as in `Colorizer.predict`; `full`, as in the paper: the network sees the whole photo.
+        runs: number of runs of each cell after the warm-up.
+        scope: `conversion`: L in memory to RGB in memory, as in the paper; `file`: JPEG bytes to
+            JPEG bytes; `network`: only the time a conversion spends in the sessions.
+        size: as in `Colorizer.predict`; `full` as in the paper: the network sees the whole photo.
         tile: as in `Colorizer.predict`.
         threads: what the models were loaded with, for the record.
         no_gpu: why no model runs on a GPU, for the record.
-        progress: told how it goes.
+        progress: callbacks.
 
     Returns:
         The figures.
@@ -150,7 +149,7 @@ def measure(
 
 
 def synthetic_gray(shape: tuple[int, int], seed: int = 0) -> NDArray[np.uint8]:
-    """A gray image with detail of every scale, as photos have (amplitude falls as 1/f).
+    """A gray image with detail at every scale, like a photo (amplitude falls as 1/f).
 
     Args:
         shape: `(H, W)`.
@@ -207,7 +206,7 @@ def _network(watch: _Watched, photo: Photo, size: Size, tile: int | None) -> flo
 
 
 class _Watched(Model):
-    """A model that adds up the time its sessions take."""
+    """A model that sums the time spent in its sessions."""
 
     def __init__(self, model: Model) -> None:
         self.__dict__.update(model.__dict__)

@@ -1,4 +1,4 @@
-"""What a figure was measured with: without it, no figure means anything."""
+"""The model, hardware and software that a figure was measured with."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Environment:
         model: name and version.
         network: architecture, width and parameters, as the model states them.
         device: its name.
-        provider: the execution provider that the sessions really run on.
+        provider: the execution provider that the sessions actually run on.
         precision: of the arithmetic: `fp32` or `int8`, `tf32` on CUDA (where the GPU has it).
-        threads: of the CPU.
-        cpu: name, and the flags that matter to arithmetic.
+        threads: number on the CPU.
+        cpu: name, cores, and the flags that affect arithmetic.
         system: operating system and Python.
-        versions: of the packages that do the work.
+        versions: versions of the packages that do the work.
     """
 
     model: str
@@ -45,7 +45,7 @@ class Environment:
         """The environment of a loaded model.
 
         Args:
-            model: as loaded.
+            model: the loaded model.
             threads: as given to `Model.load`.
         """
         network = ", ".join(f"{key} {value}" for key, value in model.spec.network.items())
@@ -69,5 +69,5 @@ class Environment:
         return self.provider != CPU
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The values for JSON."""
         return asdict(self)

@@ -1,4 +1,4 @@
-"""A folder of photos, timed: photos a second, files and all."""
+"""A timed folder of photos: photos per second, including reading and writing files."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _WARM_UP = 4
 
 @dataclass(frozen=True)
 class FolderFigures:
-    """How fast a folder of photos is coloured, from file to file.
+    """How fast a folder of photos is coloured, file to file.
 
     Attributes:
-        photos: coloured.
-        failed: that could not be.
-        pixels: of all that were coloured.
-        seconds: from the first photo's reading to the last one's writing; the model is loaded.
-        size: the long side that the network sees at most, `full` or `auto`.
-        peak_memory: bytes, or None where the system does not say.
-        environment: of the model.
+        photos: number coloured.
+        failed: number that could not be.
+        pixels: total of those coloured.
+        seconds: from reading the first photo to writing the last; loading the model is excluded.
+        size: long side of the network's input at most, `full` or `auto`.
+        peak_memory: bytes, or None if the system does not say.
+        environment: what it was measured with.
     """
 
     photos: int
@@ -46,11 +46,11 @@ class FolderFigures:
 
     @property
     def photos_per_second(self) -> float:
-        """The figure."""
+        """Photos coloured per second."""
         return self.photos / self.seconds
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The values for JSON."""
         return {**asdict(self), "photos_per_second": self.photos_per_second}
 
 
@@ -65,18 +65,18 @@ def measure_folder(
     tick: Callable[[], None] = lambda: None,
     failed: Callable[[Path, str], None] = lambda _photo, _reason: None,
 ) -> FolderFigures:
-    """Colour a folder into a temporary one, as the command itself does, and throw that away.
+    """Colour a folder into a temporary one, as the command does, and delete that.
 
     Args:
-        folder: of photos, with its subfolders.
-        engine: gives the colorizer.
+        folder: the photos, subfolders included.
+        engine: provides the colorizer.
         size: as in `Colorizer.predict`.
         tile: as in `Colorizer.predict`.
-        threads: what the model is loaded with, for the record; where photos are predicted at once
-            it is the cores that they share.
-        total: told the number of photos.
-        tick: called after each.
-        failed: told each photo that could not be coloured, and why.
+        threads: what the model is loaded with, for the record; if several photos are predicted at
+            once, the cores they share are recorded instead.
+        total: called with the number of photos.
+        tick: called after each photo.
+        failed: called for each photo that could not be coloured, with the reason.
 
     Raises:
         PhotoError: no photo of the folder could be coloured.
@@ -102,7 +102,7 @@ def measure_folder(
         done = pixels = 0
         peak = PeakMemory()
         began = perf_counter()
-        # Closed before the folder that it writes to goes, also where `tick` is interrupted.
+        # Closed before its output folder is deleted, even if `tick` is interrupted.
         with closing(iter(Batch(jobs, settings, engine))) as outcomes:
             for outcome in outcomes:
                 if outcome.status == "done":

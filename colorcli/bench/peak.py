@@ -1,4 +1,4 @@
-"""The most main memory that this process held, from some moment on."""
+"""The peak main memory of this process from a given moment on."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _RESET_PEAK = "5"  # proc(5): sets the peak resident set size to the current one
 
 
 class PeakMemory:
-    """Begins a measurement where the system can (Linux); elsewhere the peak is the process's whole.
+    """Starts a measurement on Linux; elsewhere the peak is that since the process began.
 
-    `bytes` may be asked any number of times.
+    `bytes` may be called any number of times.
     """
 
     def __init__(self) -> None:
-        # Where it is not Linux, or not allowed, the peak is that since the process began.
+        # If it is not Linux, or not allowed, the peak is that since the process began.
         with contextlib.suppress(OSError):
             _CLEAR.write_text(_RESET_PEAK, encoding="ascii")
 
     def bytes(self) -> int | None:
-        """The peak of the resident set, in bytes; None where the system does not say."""
+        """The peak resident set size in bytes; None if the system does not say."""
         try:
             for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
                 if line.startswith("VmHWM:"):

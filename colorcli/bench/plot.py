@@ -1,4 +1,4 @@
-"""Time against pixels, on logarithmic axes: ours and the paper's, with the fitted exponents."""
+"""Time against pixels on logarithmic axes: ours and the paper's, with fitted exponents."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ SUFFIXES = (".png", ".svg", ".pdf")
 
 
 def check_plot(path: Path) -> None:
-    """Refuse, before any work, what could not be drawn in the end.
+    """Check before any work that the plot can be drawn.
 
     Raises:
-        UsageError: matplotlib is not installed, or the suffix is of no plot.
+        UsageError: matplotlib is not installed, or the suffix is not one of `SUFFIXES`.
     """
     if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"--plot {path}: not a plot's name", tip=f"{', '.join(SUFFIXES)}")
+        raise UsageError(f"--plot {path}: not a plot format", tip=f"use {', '.join(SUFFIXES)}")
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -34,7 +34,7 @@ def check_plot(path: Path) -> None:
 
 
 def series(figures: Figures) -> dict[str, Points]:
-    """Label → (pixels, mean seconds), the paper's own first."""
+    """Label → (pixels, mean seconds), the paper's first."""
     found: dict[str, Points] = {
         f"paper, {PAPER_CPU}": [(h * w, row.cpu) for (h, w), row in PAPER.items()],
         f"paper, {PAPER_GPU}": [(h * w, row.gpu) for (h, w), row in PAPER.items()],
@@ -50,7 +50,7 @@ def series(figures: Figures) -> dict[str, Points]:
 
 
 def exponent(points: Points) -> float:
-    """k of seconds = c · pixels^k, by least squares on the logarithms; nan of one size."""
+    """k of seconds = c · pixels^k, by least squares on the logarithms; nan for a single size."""
     x = [math.log(pixels) for pixels, _ in points]
     y = [math.log(seconds) for _, seconds in points]
     mean_x, mean_y = math.fsum(x) / len(x), math.fsum(y) / len(y)
@@ -64,7 +64,7 @@ def draw(figures: Figures, suffix: str) -> bytes:
     """The plot as the bytes of a file.
 
     Args:
-        figures: of any sizes.
+        figures: for any photo sizes.
         suffix: one of `SUFFIXES`.
     """
     from matplotlib.figure import Figure  # not pyplot: no window system, no global state

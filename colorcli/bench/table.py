@@ -1,4 +1,4 @@
-"""Figures → tables: as the paper lays its Table 4 out, and with all there is to know."""
+"""Figures → tables: in the layout of the paper's Table 4, and in full."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _NONE = "–"
 
 
 def comparison(figures: Figures) -> Rows:
-    """Table 4: a header, then a row a size: mean seconds here, and the paper's beside them."""
+    """Table 4: a header, then a row per size: mean seconds here, beside the paper's."""
     rows = [
         [
             "Image size",
@@ -65,7 +65,7 @@ def comparison(figures: Figures) -> Rows:
 
 
 def details(figures: Figures) -> Rows:
-    """A header, then a row a cell: what the mean hides."""
+    """A header, then a row per cell, with what the mean hides."""
     rows = [["Image size", "on", "mean", "median", "p95", "Mpixel/s", "peak MB", "first run"]]
     for cell in figures.cells:
         timing = cell.timing
@@ -86,7 +86,7 @@ def details(figures: Figures) -> Rows:
 
 
 def notes(figures: Figures) -> list[str]:
-    """What the figures mean and what they were measured with, a line each."""
+    """What the figures mean and what they were measured with, as lines."""
     sees = {"full": "sees the whole photo", "auto": "sees the photo at the model's default size"}
     size = sees.get(str(figures.size), f"sees at most {figures.size} pixels of the long side")
     scope = {
@@ -110,19 +110,19 @@ def notes(figures: Figures) -> list[str]:
 
 
 def text(figures: Figures) -> str:
-    """Both tables and the notes, for a terminal. As wide as they are, wherever they go."""
+    """Both tables and the notes as plain text, never wrapped to the terminal."""
     parts = [_aligned(comparison(figures)), _aligned(details(figures)), notes(figures)]
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
 def markdown(figures: Figures) -> str:
-    """Both tables and the notes, for a document."""
+    """Both tables and the notes as Markdown."""
     parts = [_markdown_table(comparison(figures)), _markdown_table(details(figures))]
     return "\n\n".join([*parts, "\n".join(f"- {line}" for line in notes(figures))]) + "\n"
 
 
 def as_csv(figures: Figures) -> str:
-    """One row a cell, every figure in SI units, the paper's beside it; so files can be joined."""
+    """One row per cell in SI units, beside the paper's; files can be concatenated."""
     said = {
         "model": figures.environments[0].model,
         "scope": figures.scope,
@@ -138,7 +138,7 @@ def as_csv(figures: Figures) -> str:
 
 
 def as_json(figures: Figures) -> str:
-    """Everything, each run's seconds too."""
+    """Everything, including the seconds of each run."""
     value = {
         "scope": figures.scope,
         "size": figures.size,

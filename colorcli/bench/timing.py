@@ -1,4 +1,4 @@
-"""How long something takes, measured many times."""
+"""Repeated timing."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from dataclasses import dataclass
 from colorcli.bench.peak import PeakMemory
 
 WARM_UP = 2
-"""Runs before those that count: the first touches memory for the first time, the second tells how
-long one takes."""
+"""Runs that do not count: the first touches memory for the first time, the second tells how long
+one takes."""
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of each run, in the order they were made.
+    """Seconds of each run, in order.
 
     Attributes:
-        seconds: of each run that counts.
-        warm_up: of each run before them.
-        peak_memory: bytes of main memory that the process held at most meanwhile, or None where
-            the system does not say.
+        seconds: those of each run that counts.
+        warm_up: those of the runs before them.
+        peak_memory: peak main memory of the process in bytes, or None if the system does not say.
     """
 
     seconds: tuple[float, ...]
@@ -32,17 +31,17 @@ class Timing:
 
     @property
     def mean(self) -> float:
-        """Mean, in seconds: what the paper gives."""
+        """Mean in seconds, as in the paper."""
         return statistics.fmean(self.seconds)
 
     @property
     def median(self) -> float:
-        """Median, in seconds: what other programs on the machine disturb least."""
+        """Median in seconds, which other programs on the machine disturb least."""
         return statistics.median(self.seconds)
 
     @property
     def p95(self) -> float:
-        """The run that 95 % of the runs are no slower than (nearest rank), in seconds."""
+        """95th percentile in seconds (nearest rank)."""
         return sorted(self.seconds)[math.ceil(0.95 * len(self.seconds)) - 1]
 
 
@@ -54,17 +53,17 @@ def time_runs(
     ready: Callable[[float], None] = lambda _expected: None,
     tick: Callable[[], None] = lambda: None,
 ) -> Timing:
-    """Do something many times.
+    """Time repeated runs.
 
     Args:
-        work: does it once, and says how many seconds of that count.
-        runs: that count, at least 1.
-        warm_up: runs before them.
-        ready: told, after the warm-up, the seconds that one run is expected to take.
+        work: does one run, and returns the seconds that count.
+        runs: number that count, at least 1.
+        warm_up: number of runs before them.
+        ready: called after the warm-up with the expected seconds of one run.
         tick: called after each run that counts.
 
     Returns:
-        The seconds of each run.
+        The seconds of each run, and the peak memory.
     """
     gc.collect()
     peak = PeakMemory()

@@ -1,4 +1,4 @@
-"""How a command ends: each error one line, a tip, and its exit status; never a bare traceback."""
+"""How a command ends: errors as one line, a tip and an exit status; never a bare traceback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from colorcli.extras import pip_install
 
 INTERRUPTED = 130
 
-# What a whole command cannot do without; anything else is asked for where it is used.
+# Packages that a whole command needs; others are checked where they are used.
 _EXTRAS = {
     "matplotlib": "train",
     "onnx": "train",
@@ -23,18 +23,18 @@ _EXTRAS = {
     "torch": "train",
 }
 
-# Servers and slim containers lack what OpenCV's windows would need, though we open none.
+# Servers and slim containers lack libraries that OpenCV's windows need, though we open none.
 _LIBRARIES_OF = {
     "cv2": "apt install libgl1 libglib2.0-0, or: pip install opencv-python-headless",
 }
 
 
 def run_command_line(arguments: Sequence[str] | None) -> int:
-    """Runs the command line, and turns what it raises into words and a status."""
+    """Runs the command line, and turns exceptions into messages and an exit status."""
     try:
         from colorcli.cli.group import command_line
 
-        # Without its standalone mode, typer raises, and returns the status of `typer.Exit`.
+        # Outside standalone mode typer raises errors, and returns the status of `typer.Exit`.
         result: Any = command_line().main(
             args=arguments if arguments is None else list(arguments),
             prog_name="colorize",
@@ -60,10 +60,10 @@ def run_command_line(arguments: Sequence[str] | None) -> int:
 
 
 def _end_with(error: Exception, arguments: Sequence[str] | None) -> int:
-    # Typer's own errors (in older versions: click's) know how to say themselves.
+    # Typer's own errors (in older versions: click's) can format their own message.
     if hasattr(error, "format_message"):
         message = " ".join(str(error.format_message()).split())
-        if message:  # none where help was shown instead
+        if message:  # empty if help was shown instead
             messages.error(_in_our_case(message), _tip_for(error, arguments))
         return int(getattr(error, "exit_code", 2))
     if type(error).__name__ == "Abort" or was_interrupted(error):
@@ -72,7 +72,7 @@ def _end_with(error: Exception, arguments: Sequence[str] | None) -> int:
     if wants_traces(arguments):
         traceback.print_exc()
     if isinstance(error, FileNotFoundError) and not _has_working_folder():
-        messages.error("the working folder is gone", "cd to one that is there")
+        messages.error("the working folder is gone", "cd to one that exists")
         return 1
     missing = error.name if isinstance(error, ModuleNotFoundError) and error.name else ""
     if extra := _EXTRAS.get(missing.partition(".")[0]):
@@ -92,7 +92,7 @@ def _end_with(error: Exception, arguments: Sequence[str] | None) -> int:
 
 
 def lacking_library(error: ImportError) -> tuple[str, str] | None:
-    """The system's library that an import did not find, and what brings it; None: another fault."""
+    """The system library that an import lacked, and how to install it; None: another fault."""
     library = re.match(r"(\S+): cannot open shared object file", str(error))
     if library is None:
         return None
@@ -103,7 +103,7 @@ def lacking_library(error: ImportError) -> tuple[str, str] | None:
 
 
 def was_interrupted(error: Exception) -> bool:
-    """Whether an interruption is what an import failed of: numpy makes an ImportError of it."""
+    """Whether an interruption made an import fail: numpy turns it into an ImportError."""
     cause: BaseException | None = error if isinstance(error, ImportError) else None
     while cause is not None:
         if isinstance(cause, KeyboardInterrupt):
@@ -119,7 +119,7 @@ def _in_our_case(message: str) -> str:
 def _tip_for(error: Exception, arguments: Sequence[str] | None) -> str:
     for word in sys.argv[1:] if arguments is None else arguments:
         if word.startswith("-") and len(word) > 1 and os.path.lexists(word):
-            return f"the file {word} is meant by ./{word}"
+            return f"for the file, write ./{word}"
     return f"{_command_of(error)} --help shows how"
 
 
@@ -129,7 +129,7 @@ def _command_of(error: Exception) -> str:
 
 
 def wants_traces(arguments: Sequence[str] | None = None) -> bool:
-    """Whether tracebacks are shown: `COLORIZE_DEBUG` is set, or `--verbose` or `-v` given."""
+    """Whether to show tracebacks: `COLORIZE_DEBUG` is set, or `--verbose` or `-v` given."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = given[: given.index("--")] if "--" in given else given
     return messages.is_debugging() or "--verbose" in options or "-v" in options
@@ -141,7 +141,7 @@ def _flush_output() -> None:
 
 
 def _forget_output() -> None:
-    """Whoever read our output is gone: the interpreter's last flush must not complain."""
+    """The reader of our output is gone: the interpreter's last flush must not complain."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
 

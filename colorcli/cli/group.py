@@ -1,4 +1,4 @@
-"""`colorize` itself: the main job where no command is named, and the commands of `COMMANDS`."""
+"""`colorize` itself: the main job if no command is named, and the commands of `COMMANDS`."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from colorcli.cli.plain import read_plainly
 from colorcli.errors import UsageError
 
 if TYPE_CHECKING:
-    # Typer brought its own click with 0.20 or so; before, it used the one installed.
+    # Typer bundles its own click since about 0.20; before, it used the installed one.
     Context = Any
     Command = Any
 
-# Nobody can type this as a command: an empty argument goes to the main job, which refuses it.
+# Cannot be typed as a command: an empty argument goes to the main job, which refuses it.
 _MAIN_JOB = ""
 
 
 class MainGroup(TyperGroup):
-    """Commands are called by name; anything else is photos for the main job."""
+    """Runs commands by name; any other arguments are photos for the main job."""
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """Puts the main job's name before what does not begin with a command or own option."""
+        """Puts the main job's name before arguments that start with no command or own option."""
         params = self.get_params(ctx)
         read_plainly(params)
         own = {name for param in params for name in param.opts}
@@ -36,7 +36,7 @@ class MainGroup(TyperGroup):
         return parsed
 
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002
-        """Imports a command, and nothing else."""
+        """Imports this command only."""
         if cmd_name == _MAIN_JOB:
             return load_command("colorize", cls=_MainJob)
         return load_command(cmd_name) if cmd_name in COMMANDS else None
@@ -46,7 +46,7 @@ class MainGroup(TyperGroup):
         return list(COMMANDS)
 
     def format_help(self, ctx: Context, formatter: Any) -> None:
-        """The main job with its options, then the commands, none of which is imported."""
+        """The main job with its options, then the commands, which are not imported."""
         job = load_command("colorize")
         page = TyperGroup(
             name="colorize",
@@ -59,7 +59,7 @@ class MainGroup(TyperGroup):
         page.format_help(ctx, formatter)
 
     def shell_complete(self, ctx: Context, incomplete: str) -> list[Any]:
-        """The first word: a command, or an option of the main job (files: the shell's own)."""
+        """Completes the first word: a command or an option of the main job (not files)."""
         items = super().shell_complete(ctx, incomplete)
         if incomplete.startswith("-"):
             job = load_command("colorize")
@@ -69,10 +69,10 @@ class MainGroup(TyperGroup):
 
 
 class _PlainCommand(TyperCommand):
-    """A command that starts sooner."""
+    """A command that starts faster."""
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """Reads options of plain types without pydantic."""
+        """Parses options of plain types without pydantic."""
         read_plainly(self.get_params(ctx))
         rest: list[str] = super().parse_args(ctx, args)
         return rest
@@ -105,15 +105,15 @@ def load_command(name: str, cls: type[TyperCommand] = _PlainCommand) -> Any:
 
 
 def _reflowed(text: str) -> str:
-    """A docstring with each paragraph on one line: rich keeps its line breaks but in the first."""
+    """A docstring with each paragraph on one line: rich joins lines only in the first one."""
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 def _refuse_late_command(args: list[str]) -> None:
-    """Behind options of the main job the name of a command would be a photo or a folder.
+    """After options, a command's name would be read as a photo or folder.
 
     Raises:
-        UsageError: the first word that is no option is the name of a command.
+        UsageError: the first word that is not an option is the name of a command.
     """
     if COMMANDS.keys().isdisjoint(args):
         return
@@ -137,7 +137,7 @@ def _refuse_late_command(args: list[str]) -> None:
 
 
 def _ends_in(word: str, takes_value: set[str]) -> bool:
-    """Whether joined short options (`-qo`) end in one whose value is the next word."""
+    """Whether combined short options (`-qo`) end in one whose value is the next word."""
     letters = [f"-{letter}" for letter in word[1:]] if word[1:2] != "-" else []
     first = next((at for at, letter in enumerate(letters) if letter in takes_value), None)
     return first is not None and first == len(letters) - 1

@@ -1,4 +1,4 @@
-"""What the commands that measure models share: photos, models, the table of metrics, progress."""
+"""Shared by the commands that measure models: photos, models, the table of metrics."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ ModelsAndPhotos = Annotated[
         show_default=False,
     ),
 ]
-"""The arguments of commands that set several models on the same photos."""
+"""The arguments of commands that run several models on the same photos."""
 
 SplitOption = Annotated[
     str | None,
     typer.Option(help="train, val, …, or all.", show_default="val if there is one, else all"),
 ]
 SizeOption = Annotated[
-    str, typer.Option(help="The long side the networks see: auto, full or a number.")
+    str, typer.Option(help="Long side that the network sees: auto, full or a number.")
 ]
 VividnessOption = Annotated[
     float, typer.Option(min=0.01, help="Above 1 more vivid, below 1 paler.")
@@ -42,10 +42,10 @@ PrecisionOption = Annotated[
     str,
     typer.Option(
         metavar="auto|fp32|int8",
-        help="Precision of the arithmetic; auto, as colours are made, may be int8.",
+        help="Precision of the arithmetic; auto may be int8, as in `colorize PHOTO`.",
     ),
 ]
-"""`--precision` of commands that measure: figures are of the one that was used."""
+"""`--precision` of commands that measure: figures are for the one used."""
 
 _ROWS: tuple[tuple[str, str, str], ...] = (
     ("PSNR, dB", "psnr", ".2f"),
@@ -67,14 +67,14 @@ def _load(
     """A model, and its L → ab with the options of the command line.
 
     Args:
-        name: of the model, or its folder.
+        name: the model's name or folder.
         device: `--device`.
         precision: `--precision`.
         size: `--size`.
         vividness: `--vividness`.
 
     Raises:
-        UsageError: an option is impossible, or impossible for this model.
+        UsageError: an option is invalid, or does not fit this model.
         ModelError: there is no such model, or it is broken.
         DeviceError: the device asked for by name cannot be used.
     """
@@ -93,10 +93,10 @@ def _load(
 
 
 def _name_of(model: Model) -> str:
-    """What a model is called beside others: as its folder.
+    """A model's name beside others: that of its folder.
 
     Raises:
-        UsageError: it is called as a column that is no model's.
+        UsageError: the name is reserved for a baseline column.
     """
     from colorcli.evaluation.comparison import TRUE
     from colorcli.evaluation.evaluate import CONSTANT, GRAY
@@ -104,7 +104,7 @@ def _name_of(model: Model) -> str:
     folder = model.spec.folder.resolve()
     if folder.name in (GRAY, CONSTANT, TRUE):
         raise UsageError(
-            f"{folder}: {folder.name!r} is what a column beside the models is called",
+            f"{folder}: {folder.name!r} is reserved for a baseline column",
             tip="rename the folder",
         )
     return folder.name
@@ -116,15 +116,15 @@ def load_all(
     """Models, each with its L → ab, by the names of their folders.
 
     Args:
-        models: names or folders, or routers (`auto:…`), which are called as they were given.
+        models: names or folders, or routers (`auto:…`), which keep the name given.
         device: `--device`.
         precision: `--precision`.
         size: `--size`.
         vividness: `--vividness`.
 
     Raises:
-        UsageError: an option is impossible, or impossible for one of them; two have one name, or
-            one that of a column that is no model's.
+        UsageError: an option is invalid, or does not fit one of them; two have the same name, or
+            one has the name of a baseline column.
         ModelError: there is no such model, or it is broken.
         DeviceError: the device asked for by name cannot be used.
     """
@@ -136,7 +136,7 @@ def load_all(
             given, device=device, precision=precision, size=size, vividness=vividness
         )
         name = _name_of(model)
-        # Two folders may hold models of one name: runs of one training, say.
+        # Two folders may hold models of the same name, such as runs of one training.
         name = given if name in loaded or given.startswith(PREFIX) else name
         if name in loaded:
             raise UsageError(f"{given}: a second system named {name!r}", tip="give each model once")
@@ -145,18 +145,18 @@ def load_all(
 
 
 def choose_photos(photos: Path, split: str | None) -> tuple[list[Item], list[Item]]:
-    """All photos of a collection, and those that models are to be looked at on.
+    """All photos of a collection, and those to run the models on.
 
     Args:
         photos: a folder tree, tar shards or one photo.
-        split: `--split`; None takes those that no model was trained on, where they are known.
+        split: `--split`; None takes the `val` photos if there are any, else all.
 
     Raises:
         UsageError: there are no photos.
     """
     from colorcli.collection.items import VALIDATION, open_collection, select
 
-    # No split is drawn by lot here: photos without a given one are all "train".
+    # Without --split none is drawn at random: photos without a given one are all "train".
     items = open_collection(photos, validation=0 if split is None else VALIDATION)
     if split is None:
         split = "val" if any(item.split == "val" for item in items) else "all"
@@ -164,7 +164,7 @@ def choose_photos(photos: Path, split: str | None) -> tuple[list[Item], list[Ite
 
 
 def table_of(scores: Mapping[str, Scores]) -> list[list[str]]:
-    """A header row, then one row for each metric: its name, then one figure a predictor."""
+    """A header row, then one row per metric: its name, then one figure per predictor."""
     rows = [["", *scores]]
     for title, field, form in _ROWS:
         rows.append([title, *(format(getattr(each, field), form) for each in scores.values())])
@@ -182,14 +182,14 @@ def originals_of(report: Report) -> str:
 
 
 def print_table(rows: Sequence[Sequence[str]], caption: str | None = None) -> None:
-    """Print a table on standard output; its first row is the header."""
+    """Print a table on standard output; the first row is the header."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(caption=caption and Text(caption), caption_justify="left")
     for index, title in enumerate(rows[0]):
-        # A name is never wrapped into its neighbour's column, nor read as rich's markup.
+        # A name must not be cropped, nor read as rich's markup.
         table.add_column(Text(title), justify="right" if index else "left", overflow="fold")
     for row in rows[1:]:
         table.add_row(*(Text(cell) for cell in row))

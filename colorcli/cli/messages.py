@@ -1,4 +1,4 @@
-"""What the command says to people: one line each, on standard error."""
+"""Messages to the user: one line each, on standard error."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 _COLOURS = {"error": "31;1", "warning": "33", "tip": "36", "note": "2"}
 
-# tqdm's way around its own bar, while one is drawn.
+# tqdm's writer, which keeps its bar intact, while one is shown.
 _writer: Callable[[str], None] | None = None
 
 
 def write_through(writer: Callable[[str], None] | None) -> None:
-    """Sends lines through `writer` from now on (a progress bar is in the way); None: as before."""
+    """Sends lines through `writer` from now on, around a progress bar; None: directly again."""
     global _writer
     _writer = writer
 
@@ -35,17 +35,17 @@ def error(text: str, tip: str | None = None) -> None:
 
 
 def warning(text: str) -> None:
-    """What was noticed, and stopped nothing."""
+    """A problem that stopped nothing."""
     _say_as("warning", text)
 
 
 def note(text: str) -> None:
-    """What is good to know."""
+    """A remark."""
     _say_as("note", text)
 
 
 def printable(text: str) -> str:
-    """`text` without what would move the cursor: file names may hold anything."""
+    """`text` with control characters escaped: file names may hold anything."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

@@ -1,4 +1,4 @@
-"""The words of the command line, turned into values."""
+"""Values of command-line options, parsed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _UNITS = {"k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 
 
 def given(ctx: typer.Context) -> set[str]:
-    """Names of the command's parameters that were given, rather than left at their defaults."""
+    """Names of the command's parameters that were given explicitly."""
     sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
     return {name for name, source in sources.items() if source and "DEFAULT" not in source.name}
 
@@ -23,7 +23,7 @@ def size_of(text: str) -> int | Literal["auto", "full"]:
     """`--size auto|full|N`.
 
     Raises:
-        UsageError: none of these.
+        UsageError: it is none of these.
     """
     if text == "auto":
         return "auto"
@@ -35,10 +35,10 @@ def size_of(text: str) -> int | Literal["auto", "full"]:
 
 
 def threads_of(count: int | None) -> int | None:
-    """`--threads N`, bounded: each takes memory, and more than a few a core only slow it down.
+    """`--threads N`, bounded: each takes memory, and more than a few per core only slow it down.
 
     Raises:
-        UsageError: above 64 and above four for each core.
+        UsageError: above 64 and above four per core.
     """
     most = max(64, 4 * usable_cores())
     if count is not None and count > most:
@@ -53,7 +53,7 @@ def amount_of(text: str, option: str) -> int:
     """A number that may end in k, M or G: `500M` is 500 million.
 
     Raises:
-        UsageError: not such a number, or none above 0.
+        UsageError: not such a number, or not above 0.
     """
     factor = _UNITS.get(text[-1:].lower(), 1)
     digits = text[:-1] if factor > 1 else text

@@ -1,4 +1,4 @@
-"""Files that a command will write at its end, looked at before it begins."""
+"""Checks, before a command begins, of the files that it writes at its end."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from colorcli.looks import identity, is_folder, is_stream, is_too_long, stays_in
 def refuse_unwritable(
     paths: Iterable[Path], *, force: bool, reads: Collection[Path] = (), suffix: str = ""
 ) -> None:
-    """Refuse, before any work, files that could not be written after it, or must not be.
+    """Refuse, before any work, output files that cannot or must not be written.
 
     Args:
         paths: the files.
-        force: replace those that are there.
+        force: replace existing ones.
         reads: files that the command reads: not even `force` replaces them.
-        suffix: what a name must end in, or "". A photo given by mistake is not replaced, then.
+        suffix: required suffix, or "": protects a photo given by mistake.
 
     Raises:
-        UsageError: one of them is there, and `force` is false or it is a picture that this
+        UsageError: one of them exists, and `force` is false or it is a picture that this
             program did not draw; or it is a folder, or one of `reads`, or has another suffix.
-        PhotoError: nothing can be written into its folder.
+        PhotoError: its folder is not writable.
     """
     for path in paths:
         if is_folder(path):
             raise UsageError(f"{path}: is a folder", tip="give the name of a file")
         if suffix and path.suffix.lower() != suffix and not is_stream(path):
             raise UsageError(
-                f"{path}: what is written is a {suffix} file",
+                f"{path}: the output is a {suffix} file",
                 tip=f"give a name that ends in {suffix}",
             )
         there = identity(path)
@@ -47,7 +47,7 @@ def refuse_unwritable(
             raise UsageError(f"{path}: exists already", tip="--force replaces it")
         if _is_somebodys_picture(path):
             raise UsageError(
-                f"{path}: a picture that was not drawn by colorize is there",
+                f"{path}: is a picture that colorize did not draw",
                 tip="choose another name, or move it away (a sheet of an earlier version, too)",
             )
         if not is_stream(path) and (error := try_folder(path.parent)) is not None:
@@ -55,25 +55,25 @@ def refuse_unwritable(
 
 
 def refuse_among(out: Path, photos: Path) -> None:
-    """Refuse to write pictures into the tree of the photos that are read: they would count as some.
+    """Refuse to write pictures into the tree of photos read: they would be counted as photos.
 
     Args:
         out: the folder or file to write to.
         photos: a folder tree, tar shards, or one photo. Beside shards nothing is read.
 
     Raises:
-        UsageError: `out` lies in the folder tree, or is it.
+        UsageError: `out` is the folder tree or lies inside it.
     """
     shards = is_folder(photos) and any(photos.glob("*.tar"))
     if is_folder(photos) and not shards and stays_inside(out, photos):
         raise UsageError(
-            f"{out}: lies among the photos of {photos}, and its pictures would count as some",
+            f"{out}: lies among the photos of {photos}; its pictures would be counted as photos",
             tip="choose a folder outside with -o",
         )
 
 
 def _is_somebodys_picture(path: Path) -> bool:
-    """Whether a PNG is there that is no earlier sheet or graph: a photo, perhaps."""
+    """Whether `path` is a PNG that is not an earlier sheet or graph: perhaps a photo."""
     if path.suffix.lower() != ".png" or is_stream(path) or not os.path.isfile(path):  # noqa: PTH113
         return False
     from colorcli.drawing import is_drawn

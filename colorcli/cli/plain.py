@@ -1,8 +1,8 @@
-"""Options of plain types, read without pydantic.
+"""Options of plain types, parsed without pydantic.
 
-Recent typer hands every value to pydantic, even a `str` that is one already. Importing it and
-building its validators is a quarter of the time that `colorize photo.jpg` takes, so parameters of
-the plain types get this instead. Where typer works in another way, its own is left in place.
+Recent typer passes every value to pydantic, even one that is already a `str`. Importing it and
+building its validators takes a quarter of the time of `colorize photo.jpg`, so parameters of plain
+types get this instead. If typer works differently, its own conversion stays.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import typer
 
 
 def read_plainly(params: Iterable[Any]) -> None:
-    """Makes those of the parameters of a command that are of plain types do without pydantic."""
+    """Makes a command's parameters of plain types bypass pydantic."""
     for param in params:
         described = getattr(param, "type_descriptor", None)
         if described is None or not hasattr(param, "_runtime_param"):
@@ -39,7 +39,7 @@ class _Plain:
         if self._annotation in (int, float):
             return _number(value, self._annotation, param, ctx)
         if self._annotation is bool and isinstance(value, str):
-            return value.strip().lower() in ("1", "true", "t", "yes", "y", "on")  # by environment
+            return value.strip().lower() in ("1", "true", "t", "yes", "y", "on")  # environment
         return value
 
 

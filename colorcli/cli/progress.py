@@ -1,4 +1,4 @@
-"""How a command gets through many photos: a bar, and a line for each that failed."""
+"""Progress through many photos: a bar, and a line for each failure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def say_failures(failed: Sequence[tuple[str, str]]) -> None:
 
 @contextmanager
 def progress_bar(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on the terminal, if there is one, that is told how many photos are done."""
+    """A bar on the terminal, if there is one; call it with the number of photos done."""
     if not messages.is_terminal():
         yield lambda _done: None
         return

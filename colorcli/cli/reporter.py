@@ -1,4 +1,4 @@
-"""What a run says while it goes: lines, a progress bar, JSON, and the sums at the end."""
+"""Output of a run: lines, a progress bar, JSON, and the totals at the end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from colorcli.walk import NOT_READ
 
 
 class Verbosity(Protocol):
-    """How much is said."""
+    """How much to print."""
 
     @property
     def json(self) -> bool:
@@ -32,17 +32,17 @@ class Verbosity(Protocol):
 
     @property
     def verbose(self) -> bool:
-        """Each photo."""
+        """A line for every photo."""
 
 
 class Reporter:
-    """Says what becomes of photos, and counts them.
+    """Reports and counts the outcomes of photos.
 
     Args:
-        verbosity: how much is said.
-        engine: asked, once it is there, where it runs.
-        total: photos to come; None: nobody knows.
-        report: keeps each outcome, if there is one.
+        verbosity: how much to print.
+        engine: names the device once a photo is done.
+        total: photos to come; None if unknown.
+        report: collects the outcomes, if given.
     """
 
     def __init__(
@@ -66,12 +66,12 @@ class Reporter:
         return time.monotonic() - self._began
 
     def status(self) -> int:
-        """The exit status that the outcomes come to."""
+        """The exit status so far."""
         return 1 if self._counts.failed else 0
 
     @contextmanager
     def progress(self) -> Iterator[None]:
-        """A bar on the terminal, where several photos are to come."""
+        """A bar on the terminal, if there are several photos."""
         if self._verbosity.quiet or not messages.is_terminal() or (self._total or 0) < 2:
             yield
             return
@@ -87,7 +87,7 @@ class Reporter:
                 self._bar = None
 
     def tell(self, outcome: Outcome) -> None:
-        """Says and counts one outcome."""
+        """Prints and counts one outcome."""
         if outcome.status == "done":
             self._say_device()
         self._take(outcome)
@@ -106,7 +106,7 @@ class Reporter:
                 messages.say(f"{source}: skipped: {outcome.reason}")
 
     def tell_planned(self, job: Job) -> None:
-        """Says what would become of a photo."""
+        """Prints and counts a planned photo."""
         if job.is_work:
             self._planned += 1
             self._take(Outcome(job.source, job.target, "planned"))
@@ -125,12 +125,12 @@ class Reporter:
             print(f"{messages.printable(str(job.source))}: skipped: {job.skip}")
 
     def tell_watching(self, folder: Path) -> None:
-        """Says that a watch began."""
+        """Announces the start of a watch."""
         if not self._verbosity.quiet:
             messages.note(f"watching {folder}; Ctrl-C ends")
 
     def sum_up(self) -> None:
-        """The last lines: what was passed over, and the sums."""
+        """The last lines: unsupported pictures, and the totals."""
         self._say_not_read()
         if not self._verbosity.quiet:
             messages.say(self._counts.line(self.seconds))
@@ -148,10 +148,12 @@ class Reporter:
     def _say_not_read(self) -> None:
         if self._not_read and not self._verbosity.quiet:
             kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self._not_read.items()))
-            messages.warning(f"pictures of these kinds are not read: {kinds}; convert them first")
+            messages.warning(
+                f"skipped pictures of unsupported formats: {kinds}; convert them first"
+            )
 
     def count(self, outcome: Outcome) -> None:
-        """Counts one outcome, for the sums and the report, and says nothing."""
+        """Counts one outcome for the totals and the report, silently."""
         self._counts.add(outcome)
         if outcome.reason == NOT_READ:
             self._not_read[outcome.source.suffix.lower()] += 1
@@ -161,14 +163,14 @@ class Reporter:
     def _take(self, outcome: Outcome) -> None:
         self.count(outcome)
         if self._verbosity.json:
-            # ASCII, so that names of any bytes pass through any terminal or pipe.
+            # ASCII, so that names of any bytes survive any terminal or pipe.
             print(json.dumps(outcome.as_json()), flush=True)
 
     def _say_failure(self, outcome: Outcome) -> None:
         if outcome.trace is not None and (self._verbosity.verbose or messages.is_debugging()):
             for line in outcome.trace.splitlines():
                 messages.say(line)
-        # In a long batch, one tip is said once, not a thousand times.
+        # In a long batch, a tip is shown once, not a thousand times.
         tip = None if outcome.tip == self._last_tip else outcome.tip
         self._last_tip = outcome.tip
         messages.error(f"{_spoken(outcome.source, 'input')}: {outcome.reason}", tip)

@@ -1,4 +1,4 @@
-"""One run of the main job: plan it, run it, say what happens, and end with the right status."""
+"""One run of the main job: plan it, run it, report it, and end with the right status."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from colorcli.files import try_folder, write_whole
 from colorcli.interruption import interruptible
 from colorcli.looks import NO_SUCH_FILE, is_folder, is_stream, is_too_long
 
-# A photo is taken when two looks, this many seconds apart, find it unchanged.
+# Seconds between looks; a photo is taken once two of them find it unchanged.
 _LOOK_EVERY = 1.0
 
 
 class Request(NamedTuple):
-    """What the command line asks for, beside how photos are coloured (`Settings`)."""
+    """The options of the command line, except how photos are coloured (`Settings`)."""
 
     inputs: tuple[str, ...]
     output: str | None
@@ -59,7 +59,7 @@ class Session:
             _check_report(request.report)
 
     def show_plan(self) -> int:
-        """`--dry-run`: what would be done."""
+        """`--dry-run`: shows what would be done."""
         if sys.stdout is None:
             raise UsageError("standard output is closed: nobody would see the plan")
         if self._request.report is not None:
@@ -82,7 +82,7 @@ class Session:
         return self._end(reporter)
 
     def watch(self) -> int:
-        """`--watch`: colours what arrives, until it is interrupted."""
+        """`--watch`: colours photos as they arrive, until interrupted."""
         from colorcli.batch.watch import Watch, check_watch
 
         request = self._request
@@ -90,7 +90,7 @@ class Session:
         folder = check_watch(list(request.inputs), request.output)
         form = None if request.format is None else format_named(request.format)
         looks = Watch(folder, output=request.output, format=form, force=request.force)
-        # A model that cannot be loaded, or cannot do this, is said now, not at 3 o'clock.
+        # A model that cannot be loaded, or used with these options, should fail now, not at 3 a.m.
         settings = self._settings
         self._engine.colorizer().check(
             size=settings.size, tile=settings.tile, vividness=settings.vividness
@@ -134,17 +134,17 @@ class Session:
             raise UsageError("the photo would be written to the terminal", tip="-o FILE")
 
     def _check_apart(self, jobs: Sequence[Job]) -> None:
-        """Refuse photos that would be written over the report, or over the scene."""
+        """Refuse photos that would overwrite the report or the scene."""
         report, scene = self._request.report, self._request.scene
         targets = {job.source: job.target for job in jobs if job.target is not None}
         if report is not None and writes(targets, report):
             raise UsageError(f"--report {report}: a photo will be written there")
         written = {job.source: job.target for job in jobs if job.target and job.is_work}
         if scene is not None and writes(written, scene):
-            raise UsageError(f"--scene-from {scene}: a photo would be written over it")
+            raise UsageError(f"--scene-from {scene}: a photo would overwrite it")
 
     def _kept_apart(self, job: Job) -> Job:
-        """A job of a watch, which one photo must not end: failed where `_check_apart` refuses."""
+        """The job, failed if `_check_apart` refuses it: one photo must not end a watch."""
         try:
             self._check_apart([job])
         except UsageError as error:
@@ -159,9 +159,9 @@ class Session:
             try:
                 for outcome in outcomes:
                     reporter.tell(outcome)
-            except BaseException:  # the reader went away, say
+            except BaseException:  # for example, the reader went away
                 self._batch.stop()
-                for outcome in outcomes:  # photos in writing are finished, and count
+                for outcome in outcomes:  # photos being written are finished, and count
                     reporter.count(outcome)
                 raise
         self._batch = None
@@ -173,7 +173,7 @@ class Session:
 
     @contextmanager
     def _reporting(self, reporter: Reporter) -> Iterator[None]:
-        """Around the work: what was done is reported even if nobody hears of it any more."""
+        """Around the work: writes the report even if it ends with an exception."""
         try:
             yield
         except BaseException:
@@ -183,7 +183,7 @@ class Session:
             raise
 
     def _save_report(self, reporter: Reporter) -> int:
-        """Writes the report, if there is to be one; 1 where that fails."""
+        """Writes the report if one was asked for; returns 1 if that fails."""
         if self._report is None or self._request.report is None:
             return 0
         values = self._report.as_json(
@@ -195,7 +195,7 @@ class Session:
         try:
             _check_report(self._request.report)  # something else may have come there since
             write_whole(self._request.report, text.encode(), replace=True)
-        except (PhotoError, UsageError) as error:  # the photos are done all the same: say how many
+        except (PhotoError, UsageError) as error:  # the photos are done: the totals must follow
             messages.error(str(error), error.tip)
             return 1
         return 0
@@ -212,11 +212,11 @@ class Session:
 
 
 def _check_report(path: Path) -> None:
-    """A report replaces an earlier one, and nothing else."""
+    """A report replaces only an earlier report."""
     if path.suffix.lower() != ".json":
         raise UsageError(f"--report {path}: the name must end in .json")
     if is_folder(path):
-        raise UsageError(f"--report {path}: it is a folder")
+        raise UsageError(f"--report {path}: is a folder")
     if is_too_long(path):
         raise UsageError(f"--report {path}: the name is too long")
     if is_stream(path):
@@ -228,7 +228,7 @@ def _check_report(path: Path) -> None:
     try:
         with path.open("rb") as file:
             is_report = b'"colorize_report"' in file.read(200)
-    except OSError:  # a link that leads nowhere, or nothing that may be read
+    except OSError:  # a dangling link, or not readable
         is_report = False
     if not is_report:
-        raise UsageError(f"--report {path}: a file that is no report is there already")
+        raise UsageError(f"--report {path}: exists and is not a report")

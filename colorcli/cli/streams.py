@@ -1,4 +1,4 @@
-"""Standard output and error of a process, which may be full, gone or closed while it works."""
+"""Standard output and error of a process, which may become full, gone or closed at any time."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from colorcli.errors import PhotoError
 
 
 class Guarded:
-    """A text stream that hands the failures of writing to it to somebody.
+    """A text stream with a handler for failed writes.
 
     Args:
         stream: written to.
-        failed: given each failure; may raise.
+        failed: called with each failure; may raise.
     """
 
     def __init__(self, stream: TextIO, failed: Callable[[OSError], None]) -> None:
@@ -44,15 +44,15 @@ class Guarded:
 
 
 def unheard(error: OSError) -> None:
-    """Of standard error: photos are coloured all the same, though nobody hears of them."""
+    """For standard error: photos are still coloured, though no message arrives."""
     del error
 
 
 def lost(error: OSError) -> None:
-    """Of standard output, which is what a command was called for.
+    """For standard output, which carries a command's result.
 
     Raises:
-        BrokenPipeError: its reader has gone, and knows why.
+        BrokenPipeError: its reader has gone.
         PhotoError: it cannot be written for another reason.
     """
     if isinstance(error, BrokenPipeError):

@@ -1,4 +1,4 @@
-"""What `colorize train` prepares before a run: photos, device, precision; and its layer table."""
+"""Preparation of `colorize train`: photos, device, precision; and its layer table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def split_photos(photos: Path, config: TrainConfig) -> tuple[list[Item], list[It
     """The photos to train on and to validate on.
 
     Raises:
-        UsageError: there are none of one kind.
+        UsageError: there are none of either kind.
     """
     from colorcli.collection.items import open_collection, spread
 
@@ -34,7 +34,7 @@ def split_photos(photos: Path, config: TrainConfig) -> tuple[list[Item], list[It
     if not training or not held_out:
         raise UsageError(
             f"{photos}: {len(training)} photos to train on and {len(held_out)} to validate on",
-            tip="at least one of each is needed; where no split.csv, index.csv or folders give the "
+            tip="at least one of each is needed; if no split.csv, index.csv or folders give the "
             "split, --validation sets the share held out",
         )
     if limit := config.limit:
@@ -44,7 +44,7 @@ def split_photos(photos: Path, config: TrainConfig) -> tuple[list[Item], list[It
 
 
 def decode_photos(items: list[Item], name: str, config: TrainConfig, workers: int) -> PhotoStore:
-    """Decode photos into memory, with a bar, and say what was left out."""
+    """Decode photos into memory, with a bar, and report those left out."""
     from tqdm import tqdm
 
     from colorcli.training.store import PhotoStore
@@ -74,11 +74,11 @@ def decode_photos(items: list[Item], name: str, config: TrainConfig, workers: in
 
 
 def choose_device(name: str) -> torch.device:
-    """The device called auto, cpu or cuda[:N].
+    """The device named auto, cpu or cuda[:N].
 
     Raises:
-        UsageError: none is called so.
-        DeviceError: CUDA was asked for, and cannot be used.
+        UsageError: the name is none of these.
+        DeviceError: CUDA was asked for but cannot be used.
     """
     import torch
 
@@ -91,16 +91,16 @@ def choose_device(name: str) -> torch.device:
         raise DeviceError("PyTorch finds no CUDA device", tip="--device cpu trains on the CPU")
     if index >= torch.cuda.device_count():
         known = ", ".join(f"cuda:{number}" for number in range(torch.cuda.device_count()))
-        raise DeviceError(f"PyTorch finds no device {index}", tip=f"there is {known}")
+        raise DeviceError(f"PyTorch finds no device {index}", tip=f"it finds {known}")
     return torch.device(name)
 
 
 @contextmanager
 def enough_memory(device: torch.device) -> Iterator[None]:
-    """Turns what PyTorch raises where a GPU's memory does not suffice into a known error.
+    """Turns PyTorch's out-of-memory error on a GPU into ours.
 
     Raises:
-        DeviceError: it does not.
+        DeviceError: the GPU's memory is not enough.
     """
     import torch
 
@@ -108,16 +108,16 @@ def enough_memory(device: torch.device) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError:
         raise DeviceError(
-            f"the memory of {device} does not suffice",
-            tip="give a smaller --batch or --size; after the start, to another run with --init",
+            f"{device} is out of memory",
+            tip="use a smaller --batch or --size; once begun, in another run with --init",
         ) from None
 
 
 def use_bf16(precision: str, device: torch.device) -> bool:
-    """Whether to compute in bfloat16: `auto` does where the device is made for it.
+    """Whether to compute in bfloat16: `auto` does if the hardware supports it.
 
     Raises:
-        UsageError: no precision is called so.
+        UsageError: there is no such precision.
     """
     import torch
 
@@ -126,9 +126,9 @@ def use_bf16(precision: str, device: torch.device) -> bool:
     if precision != "auto":
         return precision == "bf16"
     if device.type == "cuda":
-        # Older ones emulate it, which is slower than float32.
+        # Older GPUs emulate it, which is slower than float32.
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    # macOS on ARM is built without oneDNN, and without its operators.
+    # PyTorch for macOS on ARM is built without oneDNN and its operators.
     onednn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     return onednn and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 

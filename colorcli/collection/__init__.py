@@ -1,1 +1,1 @@
-"""Labelled photographs to train and measure on, and the tools that prepare them."""
+"""Labelled photographs for training and evaluation, and the tools that prepare them."""

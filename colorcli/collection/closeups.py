@@ -1,7 +1,7 @@
 """Faces in colour photographs, and close-ups of them to train on.
 
-Photographs of scenes and streets show faces small, portraits show them large; a network trained on
-the first paints the second too red. So the faces are cut out and enlarged.
+Photographs of scenes and streets show small faces, portraits show large ones; a network trained
+only on the former makes the latter too red. So faces are cropped and enlarged.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from colorcli.lab import rgb_to_lab
 Array: TypeAlias = npt.NDArray[Any]
 
 LOOKED_AT = 400
-"""Long side in pixels at which faces are looked for."""
+"""Long side in pixels of the photo in which faces are detected."""
 
 SMALLEST = 28
-"""Side in pixels, there, of the smallest face that is found."""
+"""Side in pixels of the smallest face detected in it."""
 
 SIDE = 256
-"""Short side of a close-up at least: smaller ones are enlarged and sharpened."""
+"""Minimum short side of a close-up in pixels: smaller ones are enlarged and sharpened."""
 
 LARGE = 60
-"""Pixels from which a face is cut out at several distances."""
+"""Side in pixels from which a face is cropped at several distances."""
 
 DISTANCES = (1.7, 2.4, 3.4)
-"""Sides of a large face's close-ups, in faces."""
+"""Sides of a large face's close-ups, as multiples of the face."""
 
 DISTANCE = 2.6
-"""Side of a small face's close-up, in faces."""
+"""Side of a small face's close-up, as a multiple of the face."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Face:
     """A square around a face, in pixels of the photo.
 
     Attributes:
-        x: of its left edge.
-        y: of its upper edge.
-        side: its length.
+        x: left edge.
+        y: upper edge.
+        side: length of a side.
     """
 
     x: float
@@ -55,7 +55,7 @@ class Face:
 
     @property
     def inner(self) -> tuple[slice, slice]:
-        """Rows and columns of what is mostly skin."""
+        """Rows and columns of the part that is mostly skin."""
         return (
             slice(int(self.y + 0.25 * self.side), int(self.y + 0.8 * self.side)),
             slice(int(self.x + 0.2 * self.side), int(self.x + 0.8 * self.side)),
@@ -65,8 +65,8 @@ class Face:
 def find_faces(rgb: Array) -> list[Face]:
     """The faces in a colour photo.
 
-    They are found by scikit-image's cascade of local binary patterns, which knows no colours; what
-    has not the colour of skin (hue 20° to 90°, chroma of 8 and more, by the median) is thrown away.
+    Detected by scikit-image's cascade of local binary patterns, which ignores colour; detections
+    whose median colour is not that of skin (hue 20° to 90°, chroma 8 or more) are dropped.
 
     Args:
         rgb: uint8 (H, W, 3).
@@ -91,7 +91,7 @@ def find_faces(rgb: Array) -> list[Face]:
 
 
 def close_ups(rgb: Array) -> Iterator[Array]:
-    """Close-ups of the faces in a photo: uint8 (H, W, 3) → some uint8 (h, w, 3)."""
+    """Close-ups of the faces in a photo: uint8 (H, W, 3) → any number of uint8 (h, w, 3)."""
     height, width = rgb.shape[:2]
     for face in find_faces(rgb):
         x, y = face.x + face.side / 2, face.y + face.side / 2

@@ -1,4 +1,4 @@
-"""Collections made from collections: ten-fold sets, close-ups of faces, gray copies."""
+"""Collections made from collections: augmented sets, close-ups of faces, gray copies."""
 
 from __future__ import annotations
 
@@ -38,27 +38,27 @@ def augment(
     seed: int = 0,
     replace: bool = False,
 ) -> Iterator[tuple[Item, str | None]]:
-    """Write each train photo `factor` times: itself, and random transforms of it.
+    """Write each train photo `factor` times: unchanged, and as random transforms.
 
-    Photos of other splits are written once, unchanged, so that `out` is a collection of its own:
-    `out/SPLIT/LABEL/NAME.ext`, and `NAME.1.ext`, `NAME.2.ext`, … for the transforms, less the
-    names that photos have already. At the end `out/split.csv` lists the split of all of them. A
-    transform depends on the photo's key, its place among them and the seed alone.
+    Photos of other splits are written once, unchanged, so that `out` is a complete collection:
+    `out/SPLIT/LABEL/NAME.ext`, and `NAME.1.ext`, `NAME.2.ext`, … for the transforms, skipping
+    names that photos already have. At the end `out/split.csv` lists the split of each. A transform
+    depends only on the photo's key, the transform's number and the seed.
 
     Args:
         items: the photos.
-        out: a folder, made where it is missing.
+        out: a folder, created if missing.
         factor: at least 1.
         seed: of the transforms.
-        replace: whether files already there are replaced.
+        replace: whether to replace existing files.
 
     Yields:
-        Each photo once it is done, and what went wrong with it or None.
+        Each photo when it is done, and its error or None.
 
     Raises:
-        UsageError: `out/split.csv` is there and `replace` is false, photos of `items` lie below
-            `out`, one of another split by now was written there, two would be written to one file,
-            or a split cannot name a folder; all of them before the first file is written.
+        UsageError: `out/split.csv` exists and `replace` is false, photos of `items` lie below
+            `out`, one was written there under another split, two would be written to the same
+            file, or a split cannot be a folder name; always before the first file is written.
         PhotoError: `out/split.csv` cannot be read or written.
     """
 
@@ -73,23 +73,23 @@ def augment(
 def add_close_ups(
     items: Sequence[Item], out: Path, *, replace: bool = False
 ) -> Iterator[tuple[Item, str | None]]:
-    """Write each photo once, and of train photos the close-ups of their faces beside them.
+    """Write each photo once, and close-ups of the faces in train photos beside them.
 
-    `out` is a collection of its own, with files called and listed as those of `augment`.
+    `out` is a complete collection, with files named and listed as by `augment`.
 
     Args:
         items: the photos.
-        out: a folder, made where it is missing.
-        replace: whether files already there are replaced.
+        out: a folder, created if missing.
+        replace: whether to replace existing files.
 
     Yields:
-        Each photo once it is done, and what went wrong with it or None.
+        Each photo when it is done, and its error or None.
 
     Raises:
         UsageError: scikit-image is not installed; or as `augment`.
         PhotoError: as `augment`.
     """
-    scikit_image("feature")  # said before the first file is written
+    scikit_image("feature")  # raises before the first file is written
     return _with_more(items, out, lambda _, rgb: close_ups(rgb), replace)
 
 
@@ -99,9 +99,9 @@ def _with_more(
     make: Callable[[Item, Array], Iterator[Array]],
     replace: bool,
 ) -> Iterator[tuple[Item, str | None]]:
-    """Write each photo unchanged, and what is made of those of the train split, numbered.
+    """Write each photo unchanged, and numbered derivatives of those of the train split.
 
-    The photo itself is written last: where it lies already, an interrupted run had done with it.
+    The photo itself is written last: if it exists, an interrupted run had finished with it.
     """
     listing = out / SPLIT_LIST
     if os.path.lexists(listing) and not replace:
@@ -111,8 +111,8 @@ def _with_more(
     _refuse_moved(items, out, set(listed.values()))
     placed = _placed(items, out, by_split=True)
     originals = {folder / f"{item.stem}{item.suffix}" for item, folder in placed}
-    # Until all is written and listed these two say whose split is whose (`open_collection`): by
-    # lot, what is made of a photo could be held out, and the photo itself trained on.
+    # With these two, `open_collection` takes splits from folders until `split.csv` is written.
+    # Hashed splits could train on a photo and hold out its derivative.
     guards = [out / name for name in ("train", "val")]
     for guard in guards:
         _make_folder(guard)
@@ -133,14 +133,14 @@ def _with_more(
             yield item, None
     for guard in guards:
         with contextlib.suppress(OSError):
-            guard.rmdir()  # where no photo came into it
+            guard.rmdir()  # if it is empty
     left = {key: split for key, split in listed.items() if os.path.lexists(out / key)}
     if splits := left | _splits_below(out, {item.split for item in items}):
         write_whole(listing, split_list(splits), replace=replace)
 
 
 def _write(path: Path, data: bytes, *, replace: bool) -> None:
-    """`write_whole`, but what is there with these very bytes is done."""
+    """`write_whole`, unless the file already holds these bytes."""
     if replace or not _holds(path, data):
         write_whole(path, data, replace=replace)
 
@@ -160,9 +160,9 @@ def _make_folder(folder: Path) -> None:
 
 
 def _refuse_moved(items: Sequence[Item], out: Path, splits: set[str]) -> None:
-    """Refuse a folder where a photo lies in the folder of a split that it is not of any more.
+    """Refuse a folder where a photo lies in the folder of a split it no longer belongs to.
 
-    What an earlier run made of a photo stays there; of one that is held out now it would be
+    Derivatives from an earlier run stay there: those of a photo that is held out now would be
     trained on.
     """
     for item in items:
@@ -171,7 +171,7 @@ def _refuse_moved(items: Sequence[Item], out: Path, splits: set[str]) -> None:
             earlier = out / folder / f"{item.stem}{item.suffix}"
             if os.path.lexists(earlier):
                 raise UsageError(
-                    f"{earlier}: made when this photo was of another split (now {item.split})",
+                    f"{earlier}: made when this photo was in another split (now {item.split})",
                     tip=f"delete {out}, or choose another folder with -o",
                 )
 
@@ -179,7 +179,7 @@ def _refuse_moved(items: Sequence[Item], out: Path, splits: set[str]) -> None:
 def _splits_below(out: Path, splits: set[str]) -> dict[str, str]:
     """The split of each photo in the folders `out/SPLIT`.
 
-    Of those too that an earlier run left there: unlisted, their split would be drawn by lot.
+    Includes those of an earlier run: unlisted, their split would be hashed.
     """
     keys = [path.relative_to(out) for path in photo_paths(out)]
     return {key.as_posix(): key.parts[0] for key in keys if key.parts[0] in splits}
@@ -188,12 +188,12 @@ def _splits_below(out: Path, splits: set[str]) -> dict[str, str]:
 def random_transform(rgb: Array, random: np.random.Generator) -> Array:
     """A random crop at 0.7-1 of the size, flip, rotation within ±8° and shear within ±0.12.
 
-    One affine map from the photo to a picture of the same size, so that it is sampled once; what
-    would lie outside is mirrored in. Colours are left alone: they are the truth to learn.
+    One affine map to a picture of the same size, so that it is sampled once; borders are mirrored.
+    Colours are unchanged: they are the ground truth.
 
     Args:
         rgb: uint8 (H, W, 3).
-        random: where the parameters are drawn from.
+        random: source of the parameters.
 
     Returns:
         uint8 (H, W, 3).
@@ -206,7 +206,7 @@ def random_transform(rgb: Array, random: np.random.Generator) -> Array:
     room = (1 - zoom) / 2
     centre = np.array([width, height]) * (0.5 + random.uniform(-room, room, 2))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    # From the output's pixels to the photo's: what WARP_INVERSE_MAP wants.
+    # From the output's pixels to the photo's, as WARP_INVERSE_MAP needs.
     matrix = zoom * turn @ np.array([[1.0, shear], [0.0, 1.0]]) @ np.diag([flip, 1.0])
     middle = np.array([width - 1, height - 1]) / 2
     offset = centre - 0.5 - matrix @ middle
@@ -222,22 +222,22 @@ def random_transform(rgb: Array, random: np.random.Generator) -> Array:
 def gray_copies(
     items: Sequence[Item], out: Path, *, others: Sequence[Item] = (), replace: bool = False
 ) -> Iterator[tuple[Item, str | None]]:
-    """Write a gray copy of each photo, of equal L, the tree mirrored below `out`.
+    """Write a gray copy of each photo, of equal L, mirroring the tree below `out`.
 
     JPEG stays JPEG (quality 95), everything else becomes 8-bit PNG.
 
     Args:
         items: the photos.
-        out: a folder, made where it is missing.
-        others: photos that are not copied, and must not be replaced either.
-        replace: whether files already there are replaced.
+        out: a folder, created if missing.
+        others: photos that are not copied but must not be replaced either.
+        replace: whether to replace existing files.
 
     Yields:
-        Each photo once it is done, and what went wrong with it or None.
+        Each photo when it is done, and its error or None.
 
     Raises:
         UsageError: a copy would replace one of `items` or `others`, or two would be written to
-            one file; before the first is written.
+            the same file; always before the first is written.
     """
     for item, folder in _placed(items, out, by_split=False, others=others):
         path = folder / f"{item.stem}{_ending(item)}"
@@ -262,7 +262,7 @@ def _placed(
     """Each item with its folder below `out`.
 
     Raises:
-        UsageError: two would write one file, or one would replace a photo of `items` or `others`.
+        UsageError: two would be written to the same file, or replace one of `items` or `others`.
     """
     placed = [(item, out / _folder_of(item, by_split=by_split)) for item in items]
     own = _files_of([*items, *others])
@@ -282,21 +282,21 @@ def _placed(
 
 def _folder_of(item: Item, *, by_split: bool) -> PurePosixPath:
     folder = PurePosixPath(item.key).parent
-    # A tree keeps its folders; shards have none, so the label makes one.
+    # A tree keeps its folders; shards have none, so the label becomes one.
     folder = folder if folder.parts else PurePosixPath(_safe(item.label))
     if not by_split or folder.parts[:1] == (item.split,):
         return folder
-    # An index may say anything, and what is written has to stay below `out`, and be seen there.
+    # An index may say anything, and what is written must stay below `out` and not be hidden.
     if Path(item.split).name != item.split or item.split.startswith("."):
         raise UsageError(
-            f"{item.key}: its split {item.split!r} cannot be the name of a folder",
+            f"{item.key}: its split {item.split!r} cannot be a folder name",
             tip="rename it in the list of splits",
         )
     return item.split / folder
 
 
 def _refuse_within(items: Sequence[Item], out: Path) -> None:
-    """Refuse a folder that photos lie in: it could not be a collection of its own."""
+    """Refuse an output folder that contains photos of `items`: it would mix with the input."""
     whole = identity(out)
     folders = {path.parent: path.name for path in map(Path, _paths_of(items))}
     above = {folder: name for path, name in folders.items() for folder in (path, *path.parents)}
@@ -309,19 +309,19 @@ def _refuse_within(items: Sequence[Item], out: Path) -> None:
 
 
 def _files_of(items: Sequence[Item]) -> set[tuple[int, int]]:
-    """What tells the photos that are files of their own from other files."""
-    # Not by name: where case makes no difference, `a.JPG` and `a.jpg` are one file.
+    """The identities of the photos that are separate files."""
+    # Not by name: on a case-insensitive disk `a.JPG` and `a.jpg` are one file.
     return {one for path in _paths_of(items) if (one := identity(Path(path)))}
 
 
 def _paths_of(items: Sequence[Item]) -> set[str]:
-    """Where the photos lie that are files of their own, links followed."""
-    # Unlike `Path.resolve`, this minds no links that lead back to themselves.
+    """Real paths of the photos that are separate files, not in a shard."""
+    # Unlike `Path.resolve`, this does not raise on symlink loops.
     return {os.path.realpath(i.location.path) for i in items if i.location.size is None}
 
 
 def _ending(item: Item) -> str:
-    """Of a file made from a photo: JPEG stays JPEG, everything else becomes PNG."""
+    """The suffix of a file made from a photo: JPEG stays JPEG, everything else becomes PNG."""
     return item.suffix if item.suffix in _JPEG else ".png"
 
 

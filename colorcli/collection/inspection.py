@@ -1,4 +1,4 @@
-"""Finding photographs that teach a colorizer nothing: gray, toned, tiny, corrupt, twice."""
+"""Finds photographs that teach a colorizer nothing: gray, toned, tiny, corrupt, duplicate."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _SHRUNK = 256
 
 @dataclass(frozen=True)
 class Findings:
-    """What `inspect` found; every list in the order of the photos.
+    """The findings of `inspect`; every list in the order of the photos.
 
     Args:
-        photos: how many were looked at.
-        corrupt: key and fault.
+        photos: how many were inspected.
+        corrupt: key and error.
         tiny: key and short side in pixels.
         gray: key and mean chroma.
-        toned: key and chroma beyond the tone, of photos in sepia and the like.
+        toned: key and chroma beyond the tone, for photos in sepia and the like.
         duplicates: groups of keys with the same bytes.
-        similar: groups of keys of photos that look alike, beyond those in `duplicates`.
+        similar: groups of keys of photos that look alike but differ in bytes.
     """
 
     photos: int
@@ -51,7 +51,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class _Look:
-    """What is kept of one photo."""
+    """What is kept of each photo."""
 
     digest: bytes = b""
     fault: str | None = None
@@ -70,21 +70,21 @@ def inspect(
     distance: int = 3,
     progress: Callable[[int], None] | None = None,
 ) -> Findings:
-    """Look through photos for those that should not be trained on.
+    """Find photos that should not be trained on.
 
     Args:
         items: the photos.
-        tiny: a shorter short side is reported.
-        chroma: a lower mean chroma is reported as gray.
-        toned: a lower `metrics.own_chroma` is reported as toned, where the photo is not gray.
-        distance: perceptual hashes that differ in at most so many of 64 bits, 0-3, look alike.
-        progress: called with the number of photos done after each.
+        tiny: short side in pixels below which a photo is reported as tiny.
+        chroma: mean chroma below which a photo is reported as gray.
+        toned: `metrics.own_chroma` below which a photo that is not gray is reported as toned.
+        distance: bits, 0-3, that two 64-bit perceptual hashes may differ in to count as similar.
+        progress: called after each photo with the number done.
 
     Returns:
-        The findings. A few dozen bytes a photo are held.
+        The findings. Memory is a few dozen bytes per photo.
     """
     looks = []
-    # OpenCV decodes outside the interpreter's lock.
+    # OpenCV releases the GIL while decoding.
     with ThreadPoolExecutor(min(8, usable_cores())) as pool:
         for done, look in enumerate(pool.map(_look_at, items), 1):
             looks.append(look)
@@ -96,7 +96,7 @@ def inspect(
     for key, look in zip(keys, looks, strict=True):
         if look.digest:
             same[look.digest].append(key)
-    # Of equal files one stands for all: they are not reported as similar again.
+    # One file stands for all equal ones, which are not reported again as similar.
     repeats = {key for group in same.values() for key in group[1:]}
     hashes = [
         (key, look.phash) for key, look in sound if look.phash is not None and key not in repeats
@@ -119,8 +119,8 @@ def inspect(
 def perceptual_hash(rgb: Array) -> int | None:
     """64 bits that survive scaling and compression: pHash, of the gray photo.
 
-    The photo shrunk to 32×32, its cosine transform, and of the 64 lowest frequencies but the
-    constant, which lie above their median (Zauner 2010, section 3.2.1).
+    The photo is shrunk to 32×32; a bit says whether a coefficient of its cosine transform, at
+    frequencies 1 to 8 either way, is above their median (Zauner 2010, section 3.2.1).
 
     Args:
         rgb: uint8 (H, W, 3).
@@ -138,14 +138,14 @@ def perceptual_hash(rgb: Array) -> int | None:
 
 
 def alike(hashes: Iterable[tuple[str, int]], distance: int) -> list[list[str]]:
-    """Group keys whose 64-bit hashes are near each other, directly or through others.
+    """Group keys whose 64-bit hashes are close, directly or through others.
 
     Two hashes that differ in at most 3 bits share at least one of their four 16-bit bands, so
-    that only those which share a band are compared.
+    only those that share a band are compared.
 
     Args:
         hashes: key and hash.
-        distance: bits, 0-3.
+        distance: bits that may differ, 0-3.
 
     Returns:
         Groups of two or more keys, in the order given.

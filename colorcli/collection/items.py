@@ -1,7 +1,7 @@
 """Labelled photographs from folder trees or tar shards, with their split.
 
-A collection is a list of `Item`s. None is unpacked: a photo inside a tar shard is read from its
-offset, so a collection of any size costs one scan of the tar headers.
+A collection is a list of `Item`s. Nothing is unpacked: a photo in a tar shard is read from its
+offset, so opening a collection costs one scan of the tar headers.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ T = TypeVar("T")
 _GIVEN_SPLITS = ("train", "val", "test")
 
 VALIDATION = 0.1
-"""Share of the photos held out where no split is given."""
+"""Share of the photos held out if no split is given."""
 
 
 @dataclass(frozen=True)
 class Location:
-    """Where the bytes of a photo lie.
+    """Where the bytes of a photo are.
 
     Args:
-        path: the photo itself, or the tar shard that holds it.
+        path: the photo, or the tar shard that contains it.
         offset: of its first byte in `path`.
         size: bytes; None means to the end of `path`.
     """
@@ -44,16 +44,16 @@ class Location:
 
 @dataclass(frozen=True)
 class Item:
-    """One photograph of a collection, not read yet.
+    """One photograph of a collection; its bytes are read on demand.
 
     Args:
         key: unique in the collection: the stem in a shard, the path relative to the root in a tree.
         split: "train", "val" or whatever the collection's index says.
         source: the data set it came from; in a tree, the name of the root.
-        label: its class, "" where unknown.
-        terms: "open", "research", "unstated" as in the index; "" where there is none.
-        location: where its bytes lie.
-        suffix: of its file's name, in lower case (".jpg"); "" where unknown.
+        label: its class, "" if unknown.
+        terms: "open", "research" or "unstated" as in the index; "" without one.
+        location: where its bytes are.
+        suffix: of its file name, in lower case (".jpg"); "" if unknown.
     """
 
     key: str
@@ -66,7 +66,7 @@ class Item:
 
     @property
     def stem(self) -> str:
-        """The last part of the key, without `suffix` where it ends with that."""
+        """The last part of the key, without `suffix` if it ends in that."""
         name = PurePosixPath(self.key).name
         ends = self.suffix and name.lower().endswith(self.suffix)
         return name[: -len(self.suffix)] if ends else name
@@ -75,11 +75,11 @@ class Item:
         """The encoded photo. Safe to call from several threads at once.
 
         Raises:
-            PhotoError: the file or shard is gone, unreadable or shorter than it was.
+            PhotoError: the file or shard is missing, unreadable or truncated.
         """
         where = self.location
         try:
-            # A handle of its own for every read: no shared position, so no lock.
+            # A separate handle for every read: no shared position, so no lock.
             with where.path.open("rb") as file:
                 file.seek(where.offset)
                 data = file.read(-1 if where.size is None else where.size)
@@ -95,24 +95,24 @@ def open_collection(
 ) -> list[Item]:
     """List the photos of a folder of tar shards, one shard, a folder tree, or one photo.
 
-    The split of a photo is, first match: what `split.csv` in the folder says (`colorize data split`
-    writes it); what `index.csv` beside its shard says; the subfolder `train`, `val` or `test` it
-    lies in, where the folder has both `train` and `val`; else "val" for a share `validation` of the
-    keys. That last one hashes each key and nothing else: adding photos moves no other, and what one
-    command held out, another does not call "train".
+    The split of a photo is the first of: that in `split.csv` in the folder (written by `colorize
+    data split`); that in `index.csv` beside its shard; the subfolder `train`, `val` or `test` it
+    lies in, if the folder has both `train` and `val`; else "val" for a share `validation` of the
+    keys. The last depends only on a hash of each key: adding photos moves no other, and what one
+    command held out is not "train" in another.
 
     Args:
         path: folder with `*.tar`, a `.tar`, a folder tree of photos, or a photo.
         split: only the photos of this split; None or "all" for all.
-        validation: share of the hashed split that is "val", in [0, 1]; the photos of a
-            smaller share are among those of a larger.
+        validation: share of the hashed split that is "val", in [0, 1]; a larger share contains the
+            photos of a smaller one.
 
     Returns:
-        Items sorted by shard and place in it, or by key.
+        Items sorted by shard and position in it, or by folder and name.
 
     Raises:
         UsageError: `path` is missing, or no photo has the split asked for.
-        PhotoError: a shard or an index cannot be read, or there is no photo at all.
+        PhotoError: a shard or an index cannot be read, or there are no photos.
     """
     path = Path(path)
     if is_folder(path):
@@ -142,10 +142,10 @@ def select(items: Sequence[Item], split: str | None, path: Path) -> list[Item]:
     Args:
         items: to choose from.
         split: its name; None or "all" for every item.
-        path: where they come from, for the message.
+        path: the collection, for the message.
 
     Raises:
-        UsageError: none has that split.
+        UsageError: no item has that split.
     """
     if split in (None, "all"):
         return list(items)
@@ -160,7 +160,7 @@ def select(items: Sequence[Item], split: str | None, path: Path) -> list[Item]:
 
 
 def spread(items: Sequence[T], limit: int | None) -> list[T]:
-    """At most `limit` of `items`, evenly spread over them; all where `limit` is None."""
+    """At most `limit` of `items`, evenly spread over them; all if `limit` is None."""
     if limit is None or limit >= len(items):
         return list(items)
     return [items[i * len(items) // limit] for i in range(limit)]
@@ -175,11 +175,11 @@ def hashed_split(key: str, validation: float) -> str:
 
 
 def hashed_fraction(key: str, seed: int) -> float:
-    """A number in [0, 1) that depends on the key and the seed alone; even over keys.
+    """A number in [0, 1) that depends only on key and seed; uniform over keys.
 
     Formula: the first 8 bytes of BLAKE2b("seed:key") as a fraction of 2^64.
     """
-    # Names of files need not be UTF-8: their bytes are hashed as they are.
+    # File names need not be UTF-8: their bytes are hashed as they are.
     text = f"{seed}:{key}".encode("utf-8", "surrogateescape")
     digest = hashlib.blake2b(text, digest_size=8).digest()
     # 53 bits fit a float exactly; 64 could round up to 1.0.
@@ -189,11 +189,11 @@ def hashed_fraction(key: str, seed: int) -> float:
 def photo_paths(root: Path) -> list[Path]:
     """Photos below `root`, sorted by folder and name; see `walk`.
 
-    No photo is listed twice, which would let it be in two splits, and what `colorize` made of one
-    (`x.color.jpg` beside `x.jpg`) is left out: predicted colours are no truth.
+    No photo is listed twice, as it could get into two splits. Outputs of `colorize` (`x.color.jpg`
+    beside `x.jpg`) are skipped: predicted colours are no ground truth.
 
     Raises:
-        PhotoError: a folder cannot be listed: nobody knows what is missing.
+        PhotoError: a folder cannot be listed, so photos might be missing.
     """
     entries = walk(root)
     for entry in entries:
@@ -223,7 +223,7 @@ def _from_shards(shards: list[Path], validation: float) -> list[Item]:
                 hashed_split(key, validation), shard.stem, "", ""
             )
             split = listed.get(key, entry.split)
-            # Of members of one name the last counts: so tar replaces a file.
+            # Of members with the same name the last counts, as when tar extracts them.
             found[key] = Item(key, split, entry.source, entry.label, entry.terms, location, suffix)
     return list(found.values())
 
@@ -235,7 +235,7 @@ def _members(shard: Path) -> Iterator[tuple[str, Location]]:
             members = tar.getmembers()
     except (OSError, tarfile.TarError) as error:
         raise PhotoError(
-            f"{shard}: not a readable plain tar: {error}", tip="compressed tars are not read"
+            f"{shard}: not a readable plain tar: {error}", tip="compressed tars cannot be read"
         ) from error
     for member in members:
         name = PurePosixPath(member.name)

@@ -1,7 +1,7 @@
-"""The lists that lie beside photographs: `index.csv` of tar shards, `split.csv` of any collection.
+"""The lists beside photographs: `index.csv` of tar shards, `split.csv` of any collection.
 
-Names of files need not be UTF-8. Where they are not, their bytes go into a list as they are, and
-come out of it as Python spells them ("surrogateescape").
+File names need not be UTF-8. Other bytes are written to a list as they are, and read from it as
+Python represents them ("surrogateescape").
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ SPLIT_LIST = "split.csv"
 
 @dataclass(frozen=True)
 class Entry:
-    """What an index says of a photo.
+    """A photo in an index.
 
     Args:
         split: never empty.
-        source: the data set it came from, "" where the index does not say.
-        label: its class, "" where the index does not say.
-        terms: "open", "research" or "unstated", "" where the index does not say.
+        source: the data set it came from, "" if the index does not say.
+        label: its class, "" if the index does not say.
+        terms: "open", "research" or "unstated", "" if the index does not say.
     """
 
     split: str
@@ -36,10 +36,10 @@ class Entry:
 
 
 def read_index(folder: Path) -> dict[tuple[str, str], Entry]:
-    """What `folder/index.csv` says, by shard (without ".tar") and key; nothing without the file.
+    """The entries of `folder/index.csv` by shard (without ".tar") and key; none without the file.
 
     Raises:
-        PhotoError: it cannot be read, or lacks a column or a value that is needed.
+        PhotoError: it cannot be read, or lacks a required column or value.
     """
     rows = _read(folder / INDEX, ("shard", "key", "split"))
     return {
@@ -51,7 +51,7 @@ def read_index(folder: Path) -> dict[tuple[str, str], Entry]:
 
 
 def read_split_list(folder: Path) -> dict[str, str]:
-    """What `folder/split.csv` says: key → split; nothing without the file.
+    """The content of `folder/split.csv`, key → split; empty without the file.
 
     Raises:
         PhotoError: it cannot be read, or lacks a column or a value.
@@ -60,9 +60,9 @@ def read_split_list(folder: Path) -> dict[str, str]:
 
 
 def split_list(splits: Mapping[str, str]) -> bytes:
-    """The text of a `split.csv` of these keys and their splits, which `open_collection` follows."""
+    """The bytes of a `split.csv`, which `open_collection` follows, from key → split."""
     text = io.StringIO()
-    # A carriage return alone is quoted only on request, and ends the line where it is read.
+    # A lone carriage return is quoted only on request, and would end the line when read.
     if any("\r" in key for key in splits):
         writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     else:
@@ -77,7 +77,7 @@ def _read(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
         return []
     rows = []
     try:
-        # Spreadsheets put a byte order mark before UTF-8.
+        # Spreadsheets write a byte order mark before UTF-8.
         with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             reader = csv.DictReader(file)
             for name in needed:

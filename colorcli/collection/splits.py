@@ -1,4 +1,4 @@
-"""Photos dealt out to train, val and test, by lot."""
+"""Random splits of photos into train, val and test."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ SPLITS = ("train", "val", "test")
 
 
 def shares_of(text: str) -> tuple[float, ...]:
-    """Shares of train, val and, if given, test: "9:1" and "95/2.5/2.5" alike.
+    """Parse shares of train, val and, if given, test, such as "9:1" or "95/2.5/2.5".
 
     Returns:
         Two or three numbers above 0 that add up to 1.
 
     Raises:
-        UsageError: not such a list.
+        UsageError: it is not such a list.
     """
     try:
         parts = [float(part) for part in text.replace("/", ":").split(":")]
@@ -32,22 +32,22 @@ def shares_of(text: str) -> tuple[float, ...]:
 
 
 def draw_split(items: Sequence[Item], shares: Sequence[float], seed: int) -> dict[str, str]:
-    """Deal photos out to train, val and test, by lot.
+    """Split photos at random into train, val and test.
 
-    The lot of a photo is its hashed key (`collection.hashed_fraction`), so that the same seed
-    deals alike on every machine; the counts are exact to rounding, but no split is left empty
-    where there is a photo for each.
+    Photos are ordered by their hashed keys (`items.hashed_fraction`), so a seed gives the same
+    split on every machine. Counts are exact to rounding, but no split is empty if there is a photo
+    for each.
 
     Args:
         items: the photos.
         shares: of train, val and, if given, test; as `shares_of` returns them.
-        seed: of the lots.
+        seed: of the order.
 
     Returns:
         Key → split, sorted by key.
     """
     keys = sorted((item.key for item in items), key=lambda key: (hashed_fraction(key, seed), key))
-    # The smaller splits are cut first: a rounded share of few photos is not left to train alone.
+    # The smaller splits are cut first: with few photos, rounding must not leave all to train.
     order = (*SPLITS[1 : len(shares)], SPLITS[0])
     ends = np.rint(np.cumsum(shares[1:]) * len(keys)).astype(int).tolist()
     counts = [end - start for start, end in pairwise([0, *ends, len(keys)])]

@@ -1,1 +1,1 @@
-"""How good models are: their scores over a collection, and their pictures side by side."""
+"""Model quality: scores over a collection, and pictures side by side."""

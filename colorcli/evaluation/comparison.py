@@ -1,4 +1,4 @@
-"""Several models beside each other on the same photos: figures, and pictures to look at."""
+"""Several models on the same photos: metrics, and pictures to compare."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _HEADER = 28
 
 
 class Stopwatch:
-    """A model that keeps count of its time; the first call is not counted.
+    """A model that sums its time; the first photo is predicted once before, as an untimed warm-up.
 
     Args:
         predict: the model.
@@ -42,9 +42,9 @@ class Stopwatch:
         self.pixels = 0
 
     def __call__(self, L: npt.NDArray[np.float32]) -> Array:
-        """Predict, and count the time."""
+        """Predict, and add the time."""
         if not self._warm:
-            # Sessions plan their memory, and a GPU its kernels, on the first photo.
+            # On the first photo sessions plan their memory, and a GPU selects kernels.
             self._predict(L)
             self._warm = True
         start = time.perf_counter()
@@ -55,7 +55,7 @@ class Stopwatch:
 
     @property
     def megapixels_per_second(self) -> float:
-        """Of the photos, not of what the network sees; 0 before the first."""
+        """Megapixels of the photos, not of the network's input; 0 before the first."""
         return self.pixels / 1e6 / self.seconds if self.seconds else 0.0
 
 
@@ -65,7 +65,7 @@ class Shown:
 
     Args:
         key: of the photo.
-        pictures: RGB uint8 (H, W, 3) by title: "gray", the models, "true" where there is colour.
+        pictures: RGB uint8 (H, W, 3) by title: "gray", the models, "true" if it has colour.
     """
 
     key: str
@@ -74,12 +74,12 @@ class Shown:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` found.
+    """The result of `compare`.
 
     Args:
-        titles: of the columns of the pictures, "true" last where any photo has colour.
+        titles: of the columns of pictures; "true" last if any photo has colour.
         shown: the photos to look at.
-        report: the metrics; None where no photo has colour.
+        report: the metrics; None if no photo has colour.
         megapixels_per_second: by model.
         failed: key and reason of photos that could not be read.
     """
@@ -100,22 +100,22 @@ def compare(
     mean_ab: tuple[float, float] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Comparison:
-    """Colour the same photos with each model, and measure those that have colours to compare with.
+    """Colour the same photos with each model, and measure those whose true colours are known.
 
     Args:
         models: by name.
         items: the photos, with or without colour.
         pictures: photos to look at, evenly spread.
-        truth: False treats every photo as black-and-white. Toned photos (sepia) are known by
-            themselves, see `NO_COLOUR`; hand-tinted ones are not.
+        truth: False treats every photo as black-and-white. Toned photos (sepia) are recognised
+            automatically, see `NO_COLOUR`; hand-tinted ones are not.
         mean_ab: as in `evaluate`.
-        progress: as in `evaluate`: of the photos that are measured.
+        progress: as in `evaluate`, for the photos that are measured.
 
     Returns:
-        Figures and pictures; memory grows with `pictures` alone.
+        Metrics and pictures; memory grows only with `pictures`.
 
     Raises:
-        PhotoError: not one photo could be read.
+        PhotoError: no photo could be read.
         UsageError: there are photos with colour, and scikit-image is missing.
     """
     watches = {name: Stopwatch(predict) for name, predict in models.items()}
@@ -133,7 +133,7 @@ def compare(
 def show(
     models: Mapping[str, Predict], items: Sequence[Item], *, truth: bool = True
 ) -> tuple[list[str], list[Shown], list[tuple[str, str]]]:
-    """Colour photos to look at, at most 960 pixels on the long side.
+    """Colour photos at full size, and shrink the pictures to 960 pixels on the long side at most.
 
     Args:
         models: by name.
@@ -144,7 +144,7 @@ def show(
         The titles of the pictures, the photos, and key and reason of those that cannot be read.
 
     Raises:
-        PhotoError: not one photo could be read.
+        PhotoError: no photo could be read.
     """
     failed: list[tuple[str, str]] = []
     shown = []
@@ -161,10 +161,10 @@ def show(
 
 
 def contact_sheet(titles: Sequence[str], rows: Sequence[Shown], *, side: int = 224) -> Array:
-    """Photos below each other, one column per title.
+    """One picture of all: a row per photo, a column per title.
 
     Args:
-        titles: of the columns; a picture that a photo lacks is left blank.
+        titles: of the columns; a cell is blank if the photo lacks the picture.
         rows: the photos.
         side: of the square that each picture is fitted into.
 
@@ -187,12 +187,12 @@ def contact_sheet(titles: Sequence[str], rows: Sequence[Shown], *, side: int = 2
 def pictures_of(
     rgb: Array, models: Mapping[str, Predict], *, truth: bool = True
 ) -> dict[str, Array]:
-    """A photo in gray, as each model colours it, and as it is where it has colour.
+    """A photo in gray, as coloured by each model, and, if it has colour, the original.
 
     Args:
         rgb: uint8 (H, W, 3).
         models: by name.
-        truth: False leaves out the last.
+        truth: False omits the original.
 
     Returns:
         RGB uint8 (H, W, 3) by title.
@@ -208,7 +208,7 @@ def pictures_of(
 
 
 def shrink(rgb: Array, longest: int) -> Array:
-    """`rgb` with its long side at most `longest`, averaged over areas."""
+    """`rgb` with its long side reduced to `longest` at most, by area averaging."""
     scale = longest / max(rgb.shape[:2])
     if scale >= 1:
         return rgb
@@ -219,7 +219,7 @@ def shrink(rgb: Array, longest: int) -> Array:
 def _readable(
     items: Sequence[Item], failed: list[tuple[str, str]]
 ) -> Iterator[tuple[Item, npt.NDArray[np.uint8]]]:
-    """The photos that can be read, decoded; key and reason of the others go into `failed`."""
+    """The readable photos, decoded; key and reason of the others are added to `failed`."""
     for item in items:
         try:
             rgb = read_rgb(item.read())
@@ -230,7 +230,7 @@ def _readable(
 
 
 def _sort_out(items: Sequence[Item]) -> tuple[list[Item], list[Item], list[tuple[str, str]]]:
-    """The photos that can be read, those of them with colour, and why others cannot."""
+    """The readable photos, those of them with colour, and key and reason of the others."""
     failed: list[tuple[str, str]] = []
     readable, coloured = [], []
     for item, rgb in _readable(items, failed):
@@ -257,6 +257,6 @@ def _write(sheet: Array, title: str, left: int, width: int) -> None:
     font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.5
     while title and cv2.getTextSize(title, font, scale, 1)[0][0] > width:
         title = title[:-1]
-    # OpenCV's fonts know ASCII only.
+    # OpenCV's fonts have only ASCII.
     plain = title.encode("ascii", "replace").decode()
     cv2.putText(sheet, plain, (left, _HEADER - 8), font, scale, (0, 0, 0), 1, cv2.LINE_AA)

@@ -1,8 +1,8 @@
-"""A model's metrics over a collection, always beside two baselines that know nothing.
+"""A model's metrics over a collection, always beside two trivial baselines.
 
-The protocol: each photo at its own size (or a centre crop); L of the photo goes to the model; the
-predicted ab is clamped to the gamut and, for the metrics on RGB, rounded to 8 bits: what a user
-gets. The AuC pools the pixels of all photos; every other figure is the mean of the photos' own.
+The protocol: each photo at its own size (or a centre crop); the model gets its L; the predicted ab
+is clamped to the gamut and, for metrics on RGB, rounded to 8 bits, as a user gets it. The AuC pools
+the pixels of all photos; every other figure is a mean over photos.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ _MEAN_SAMPLE = 500
 
 @dataclass(frozen=True)
 class Report:
-    """What `evaluate` found.
+    """The result of `evaluate`.
 
     Args:
         photos: how many were measured.
-        pixels: how many they have together.
-        colorfulness: of the originals.
-        chroma: of the originals.
+        pixels: their total.
+        colorfulness: mean of the originals.
+        chroma: mean of the originals.
         mean_ab: the colour of the constant baseline.
         scores: by predictor: the models in the order given, then `GRAY`, then `CONSTANT`.
-        by_source: the same for each source, where asked for.
+        by_source: the same for each source, if asked for.
         failed: key and reason of photos that could not be measured.
     """
 
@@ -62,7 +62,7 @@ class Report:
     failed: list[tuple[str, str]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain numbers, strings, lists and dicts; nan is None, as JSON has no nan."""
+        """Plain numbers, strings, lists and dicts; nan and inf are None, as JSON has neither."""
         plain: dict[str, Any] = _without_nan(asdict(self))
         return plain
 
@@ -76,24 +76,24 @@ def evaluate(
     by_source: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Report:
-    """Measure one or several models, and the two baselines, over photos that have colour.
+    """Measure one or more models and the two baselines over photos with colour.
 
     Args:
         predict: a model, called "model" in the report, or several by name.
         items: the photos.
         mean_ab: the colour of the constant baseline: the mean of the training photos, see
-            `mean_colour`; None takes the mean of these photos themselves.
+            `mean_colour`; None takes the mean of these photos.
         crop: scale each photo's short side to this and take the central square; None measures
             photos at their own size.
-        by_source: break the scores down by `Item.source` too.
-        progress: called with the number of photos done after each.
+        by_source: also break the scores down by `Item.source`.
+        progress: called after each photo with the number done.
 
     Returns:
-        The report. Memory does not grow with the number of photos.
+        The report. Memory grows by a few numbers per photo, not by pixels.
 
     Raises:
         UsageError: scikit-image is missing.
-        PhotoError: not one photo could be read.
+        PhotoError: no photo could be read.
     """
     for module in ("metrics", "color"):
         scikit_image(module)
@@ -108,7 +108,7 @@ def evaluate(
     failed: list[tuple[str, str]] = []
     workers = min(4, usable_cores())
     waiting: deque[Future[None]] = deque()
-    # The models use every core themselves; scoring fills the gaps they leave.
+    # The models use all cores; scoring fills the gaps they leave.
     with ThreadPoolExecutor(workers) as pool:
         for done, item in enumerate(items, 1):
             try:
@@ -141,14 +141,14 @@ def evaluate(
 
 
 def mean_colour(items: Sequence[Item], limit: int = _MEAN_SAMPLE) -> tuple[float, float]:
-    """The mean ab of photos, each counting alike: the best constant in the mean-square sense.
+    """The mean ab over photos of equal weight: the best constant in the mean-square sense.
 
     Args:
-        items: the photos; those that cannot be read are left out.
+        items: the photos; unreadable ones are skipped.
         limit: at most this many are read, evenly spread.
 
     Returns:
-        a and b in CIELAB units; gray where no photo can be read.
+        a and b in CIELAB units; 0, 0 if no photo can be read.
     """
     means = []
     for item in spread(items, limit):
@@ -180,7 +180,7 @@ def centre_crop(rgb: Array, side: int) -> Array:
 
 
 class _Photo:
-    """A photo in both spaces, and what each predictor made of it."""
+    """A photo in both colour spaces, with each predictor's ab and seconds."""
 
     def __init__(self, rgb: Array) -> None:
         self.rgb = rgb

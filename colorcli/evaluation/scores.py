@@ -15,26 +15,26 @@ from colorcli import metrics
 Array: TypeAlias = npt.NDArray[Any]
 
 PSNR_CEILING = 60.0
-"""dB, of one photo. Rounding to 8 bits alone is 59 dB; without a ceiling one gray photo is inf."""
+"""Limit for one photo in dB. Rounding to 8 bits alone is 59 dB; one gray photo would be inf."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """How one predictor did; `colorcli.metrics` has the formulas.
+    """The scores of one predictor; `colorcli.metrics` has the formulas.
 
     Args:
-        psnr: mean over photos of each photo's, dB, each at most `PSNR_CEILING`.
+        psnr: mean over photos in dB, each at most `PSNR_CEILING`.
         ssim: mean over photos, at most 1.
-        auc: percent, all pixels alike.
+        auc: percent, all pixels with equal weight.
         auc_rebalanced_smoothed: percent, pixels weighted inversely to the smoothed share of their
             true colour in these photos (Zhang et al. 2016, equation 4 with λ = 0).
         auc_rebalanced_unsmoothed: the same, by the plain share.
         ciede2000: mean over photos.
         colorfulness: mean over photos.
-        colorfulness_ratio: to that of the originals; nan where those are gray.
+        colorfulness_ratio: to that of the originals; nan if those are gray.
         chroma: mean over photos.
-        chroma_ratio: to that of the originals; nan where those are gray.
-        seconds: spent in predicting, all photos together.
+        chroma_ratio: to that of the originals; nan if those are gray.
+        seconds: total time of the predictions.
     """
 
     psnr: float
@@ -51,7 +51,7 @@ class Scores:
 
 
 class Tally:
-    """Gathers the scores of every predictor; a few numbers a photo, no pixels.
+    """Collects the scores of every predictor; keeps a few numbers per photo, no pixels.
 
     Args:
         names: of the predictors.
@@ -70,7 +70,7 @@ class Tally:
         rows: dict[str, dict[str, float]],
         errors: dict[str, tuple[Array, Array]],
     ) -> None:
-        """Count a photo in. Safe to call from several threads.
+        """Add a photo. Safe to call from several threads.
 
         Args:
             original: "colorfulness" and "chroma" of the photo.
@@ -96,7 +96,7 @@ class Tally:
 
     def _scores(self, name: str) -> Scores:
         rows, errors = self._rows[name], self._errors[name]
-        # Sorted: photos finish in any order, and the sum of floats must not depend on it.
+        # Sorted, because photos finish in any order and the sum of floats must not depend on it.
         mean = {
             key: float(np.nanmean(sorted(row[key] for row in rows)))
             for key in rows[0]
@@ -116,15 +116,15 @@ class Tally:
 def row_of(
     truth: tuple[Array, Array], made: tuple[Array, Array], seconds: float
 ) -> dict[str, float]:
-    """What one predictor scored on one photo.
+    """The scores of one predictor on one photo.
 
     Args:
         truth: RGB uint8 (H, W, 3) and CIELAB (H, W, 3) of the photo.
         made: the same of the prediction.
-        seconds: that the prediction took.
+        seconds: duration of the prediction.
 
     Returns:
-        By the names of the fields of `Scores`.
+        Values by the field names of `Scores`.
     """
     return {
         "psnr": min(metrics.psnr(truth[0], made[0]), PSNR_CEILING),

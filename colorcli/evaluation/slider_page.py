@@ -1,8 +1,8 @@
 """One self-contained HTML page to compare colourings of the same photos with sliders.
 
-No file beside it and no network: pictures, style and script are inside, and a content security
-policy forbids anything else, so the page works from a disk and may be mailed. Without JavaScript
-the pictures of each photo lie side by side.
+It needs no other file and no network: pictures, style and script are embedded, and a content
+security policy forbids anything else, so the page works from a disk and can be mailed. Without
+JavaScript the pictures of each photo are side by side.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def slider_page(
     """The page.
 
     Args:
-        titles: of the pictures, in the order offered; the slider opens with the first on the left
+        titles: of the pictures, in the order offered; the slider starts with the first on the left
             and the second on the right.
         rows: the photos.
         heading: of the page.

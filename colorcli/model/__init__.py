@@ -1,1 +1,1 @@
-"""A model folder: what it says, and the sessions that run it on a GPU or the CPU."""
+"""A model folder: its description, and the sessions that run it on a GPU or the CPU."""

@@ -1,12 +1,13 @@
-"""A cache of optimised graphs, one a machine: what onnxruntime makes of a graph while it loads it.
+"""A per-machine cache of graphs as onnxruntime optimises them while loading.
 
-Folding constants, fusing layers and laying weights out for the CPU's vector width takes far longer
-than reading the result back. Results are the same to the last bit. An entry is a folder of its own,
-named after everything it depends on, so a new onnxruntime, another CPU or another model simply
-look elsewhere; what onnxruntime finds wrong with an entry, or the system with the folder (stale,
-unwritable, full, cut off), is as if there were none. Weights are not hashed anew at each start.
+Folding constants, fusing layers and laying out weights for the CPU's vector width takes far longer
+than reading the result back. Results are the same to the last bit. Each entry is a folder named
+after everything it depends on, so a new onnxruntime, another CPU or another model has an entry of
+its own. A stale or truncated entry, or an unwritable or full folder, is treated as if there were
+none. Weights are not hashed again at each start.
 
-`COLORIZE_CACHE` names the folder, or switches the cache off (`off`, `0`, or empty).
+`COLORIZE_CACHE` names the folder, or switches the cache off (`off`, `0`, `no`, `none`, `false`, or
+empty).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ GRAPH = "graph.onnx"
 WEIGHTS = "graph.data"
 
 KEPT = 32
-"""Entries kept; the least recently used beyond them are removed when one is added."""
+"""Entries kept; adding one removes the least recently used beyond this number."""
 
 _OFF = {"", "0", "off", "no", "none", "false"}
 _FORMAT = "1"
@@ -36,7 +37,7 @@ _NAME = re.compile(rf"[0-9a-f]{{32}}|{re.escape(_SCRATCH)}\w+")
 
 
 def cache_folder() -> Path | None:
-    """Where entries lie, or None if the cache is switched off or has no home."""
+    """The folder of all entries; None if the cache is off or there is no home folder."""
     chosen = os.environ.get("COLORIZE_CACHE")
     if chosen is not None:
         return None if chosen.strip().lower() in _OFF else Path(chosen)
@@ -54,14 +55,14 @@ def cache_folder() -> Path | None:
 
 
 def entry_folder(path: Path, *, sha256: str, runtime: str) -> Path | None:
-    """Where the optimised form of a graph lies, whether or not it is there; None without a cache.
+    """The entry of a graph, whether or not it exists; None without a cache.
 
-    The graph is known by its path, size, time of change and the hash that its model states:
-    hashing it anew would take half of the time that the cache saves.
+    The graph is identified by its path, size, modification time and the hash in `model.json`:
+    hashing it again would take half of the time that the cache saves.
 
     Args:
-        path: of the graph.
-        sha256: what `model.json` states, or "".
+        path: the graph.
+        sha256: its hash in `model.json`, or "".
         runtime: version of onnxruntime.
     """
     folder = cache_folder()
@@ -77,11 +78,11 @@ def entry_folder(path: Path, *, sha256: str, runtime: str) -> Path | None:
 
 
 def load(entry: Path, open_graph: Callable[[Path], Any]) -> Any | None:
-    """A session of an entry, or None if it is not there or is not whole.
+    """A session of an entry; None if it does not exist or is incomplete.
 
     Args:
         entry: from `entry_folder`.
-        open_graph: makes a session of an optimised graph; may raise anything.
+        open_graph: opens a session of an optimised graph; may raise anything.
     """
     if not os.path.isdir(entry):  # noqa: PTH112  (`Path.is_dir` may raise)
         return None
@@ -96,20 +97,20 @@ def load(entry: Path, open_graph: Callable[[Path], Any]) -> Any | None:
 
 
 def save(entry: Path, write_graph: Callable[[Path], None]) -> bool:
-    """Make an entry, whole or not at all.
+    """Write an entry, completely or not at all.
 
     Args:
         entry: from `entry_folder`.
-        write_graph: writes the optimised graph to the path given, and its weights to `WEIGHTS`
+        write_graph: writes the optimised graph to the given path, and its weights to `WEIGHTS`
             beside it; may raise anything.
 
     Returns:
-        Whether the entry is there now.
+        Whether the entry exists now.
     """
     scratch: Path | None = None
     try:
         entry.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        import tempfile  # with `random`, a fiftieth of a short run, and the first alone needs it
+        import tempfile  # with `random`, 2 % of a short run, and only the first run needs it
 
         scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=entry.parent))
         write_graph(scratch / GRAPH)
@@ -139,7 +140,7 @@ def _prune(folder: Path) -> None:
 
 
 def _is_entry(found: os.DirEntry[str]) -> bool:
-    """Whether it is an entry, or what a killed run left of one: the folder may hold others."""
+    """Whether it is an entry, complete or not; the folder may hold other things."""
     return (
         _NAME.fullmatch(found.name) is not None
         and found.is_dir(follow_symlinks=False)

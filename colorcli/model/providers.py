@@ -25,7 +25,7 @@ _SILENT = 4
 _DRIVER_TIP = f"install NVIDIA's driver, 580 or newer, then: {pip_install('cuda')}"
 _BUILD_TIP = "pip uninstall onnxruntime; pip install --force-reinstall onnxruntime-gpu"
 CUDA_TIP = f"{pip_install('cuda')}, and NVIDIA's driver, 580 or newer"
-"""What mends most of what is wrong with CUDA."""
+"""The fix for most problems with CUDA."""
 
 
 class Execution(NamedTuple):
@@ -33,10 +33,10 @@ class Execution(NamedTuple):
 
     Attributes:
         cuda: index of the CUDA device, or None for the CPU.
-        required: whether the CPU would not do.
-        threads: of the CPU; None lets onnxruntime choose.
+        required: whether the device was asked for by name, so that there is no fallback.
+        threads: number on the CPU; None lets onnxruntime choose.
         description: the device, in words.
-        fallback_reason: why `auto` took the CPU, or None.
+        fallback_reason: why `auto` chose the CPU, or None.
     """
 
     cuda: int | None
@@ -47,53 +47,53 @@ class Execution(NamedTuple):
 
     @property
     def memory(self) -> tuple[str, int] | None:
-        """The memory that what one session gives another stays in; None: it is the program's."""
+        """Device memory that holds outputs between sessions; None: ordinary RAM."""
         return None if self.cuda is None else ("cuda", self.cuda)
 
     def on_cpu(self, *, reason: str) -> Execution:
-        """The CPU instead, because of `reason`."""
+        """A fallback to the CPU, because of `reason`."""
         return Execution(None, False, self.threads, cpu_name(), fallback_reason=reason)
 
     def session(self, path: Path, *, sha256: str = "") -> Any:
         """An `onnxruntime.InferenceSession` on this device.
 
-        On the CPU it comes from the cache of optimised graphs, if it can.
+        On the CPU it comes from the cache of optimised graphs if possible.
 
         Args:
-            path: of the graph.
-            sha256: of the graph as its model states it, or "".
+            path: the graph.
+            sha256: its hash in `model.json`, or "".
 
         Raises:
-            ModelError: the file is no graph that can be run, or not the one that the model states.
+            ModelError: the graph cannot be run, or its hash differs.
             DeviceError: CUDA did not load, or cannot run it.
-            ImportError: onnxruntime is not installed whole.
+            ImportError: onnxruntime is not completely installed.
         """
         try:
             if self.cuda is None:
                 return self._cached(path, sha256)
             _check(path, sha256)
             session = self._open(path)
-        except (ModelError, ImportError):  # of onnxruntime itself: no fault of the graph
+        except (ModelError, ImportError):  # a missing part of onnxruntime is no fault of the graph
             raise
         except Exception as error:  # onnxruntime's own exceptions share no base class
             line = reason_of(error)
-            if self.cuda is not None:  # whether the graph is at fault, the CPU will tell
+            if self.cuda is not None:  # if the graph is at fault, the CPU will fail too
                 raise DeviceError(f"CUDA cannot run {path.name} ({line})", tip=CUDA_TIP) from None
-            raise ModelError(f"{path}: not a graph that can be run ({line})") from None
+            raise ModelError(f"{path}: not a runnable graph ({line})") from None
         if session.get_providers()[0] != CUDA:
-            # onnxruntime falls back in silence when CUDA's libraries do not load.
-            raise DeviceError("the libraries of CUDA do not load", tip=CUDA_TIP)
+            # onnxruntime falls back silently when CUDA's libraries do not load.
+            raise DeviceError("the CUDA libraries do not load", tip=CUDA_TIP)
         return session
 
     def _open(self, path: Path, entries: Mapping[str, str] = {}, **settings: Any) -> Any:
-        """A session with these configuration entries and attributes of its options."""
+        """A session whose options have these configuration entries and attributes."""
         import onnxruntime as ort
 
         options = ort.SessionOptions()
         options.log_severity_level = _SILENT
-        # Sessions used in turn fight for the cores while the idle ones spin: 1.3-1.7 times slower.
+        # Sessions run in turn; spinning idle ones take cores from the others: 1.3-1.7 times slower.
         options.add_session_config_entry("session.force_spinning_stop", "1")
-        # With photos of many sizes the pattern of one is waste for the next: 1.7 times the memory.
+        # The pattern of one photo does not fit the next size: 1.7 times the memory.
         options.enable_mem_pattern = False
         if self.threads is not None:
             options.intra_op_num_threads = self.threads
@@ -103,19 +103,19 @@ class Execution(NamedTuple):
             setattr(options, key, value)
         providers: list[Any] = [CPU]
         if self.cuda is not None:
-            # The default search tunes anew for every shape, and every photo has its own.
-            # TF32: 10 bits of each factor, sums in float32, where the GPU has it.
+            # The default search tunes again for every shape, and photos differ in shape.
+            # TF32, where the GPU has it: factors with 10 bits, sums in float32.
             cuda = {
                 "device_id": self.cuda,
                 "cudnn_conv_algo_search": "HEURISTIC",
                 "use_tf32": 1,
             }
             providers.insert(0, (CUDA, cuda))
-        # Its own way back to the CPU prints on standard output, and hides the reason.
+        # Its own fallback to the CPU prints on standard output and hides the reason.
         return ort.InferenceSession(str(path), options, providers=providers, enable_fallback=0)
 
     def _cached(self, path: Path, sha256: str) -> Any:
-        """A session from the cache, which learns the graph if it does not know it, if it can."""
+        """A session from the cache, to which the graph is first added if need be and possible."""
         import onnxruntime as ort
 
         def read(graph: Path) -> Any:
@@ -125,7 +125,7 @@ class Execution(NamedTuple):
 
         def write(graph: Path) -> None:
             entries = {
-                # What prepacking makes of the weights is not for the file.
+                # Prepacked weights do not belong in the file.
                 "session.disable_prepacking": "1",
                 "session.optimized_model_external_initializers_file_name": cache.WEIGHTS,
                 "session.optimized_model_external_initializers_min_size_in_bytes": "1024",
@@ -135,7 +135,7 @@ class Execution(NamedTuple):
         entry = cache.entry_folder(path, sha256=sha256, runtime=ort.__version__)
         session = cache.load(entry, read) if entry else None
         if session is None:
-            # Only now: what the cache knows was made of a file that had been checked.
+            # Not needed for a cached graph: its file was checked before.
             _check(path, sha256)
             if entry and cache.save(entry, write):
                 session = cache.load(entry, read)
@@ -143,7 +143,7 @@ class Execution(NamedTuple):
 
 
 def _check(path: Path, sha256: str) -> None:
-    """A graph that was cut off or changed on its way may run, and give colours of its own."""
+    """Compare the hash: a truncated or altered graph may run, with wrong colours."""
     if not sha256:
         return
     with path.open("rb") as file:
@@ -160,10 +160,10 @@ def choose_execution(device: str, *, threads: int | None = None) -> Execution:
 
     Args:
         device: `auto`, `cpu` or `cuda[:N]`.
-        threads: of the CPU.
+        threads: number on the CPU; None lets onnxruntime choose.
 
     Raises:
-        UsageError: no device is called so, or threads are no number of them.
+        UsageError: the device is unknown, or the number of threads is invalid.
         DeviceError: CUDA was asked for by name and cannot be used.
     """
     try:
@@ -185,10 +185,10 @@ def choose_execution(device: str, *, threads: int | None = None) -> Execution:
 
 
 def cuda_index(device: str) -> int | None:
-    """The CUDA device that a name asks for: 0 for `auto` and `cuda`, None for `cpu`.
+    """The index of the CUDA device a name asks for: 0 for `auto` and `cuda`, None for `cpu`.
 
     Raises:
-        UsageError: no device is called so.
+        UsageError: the device is unknown.
     """
     named = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", device)
     if named is None:
@@ -197,9 +197,9 @@ def cuda_index(device: str) -> int | None:
 
 
 def reason_of(error: Exception) -> str:
-    """Of what onnxruntime raised, the line that says why.
+    """The line of an onnxruntime error that gives the cause.
 
-    Of a CUDA library it is the call that failed, which hundreds of characters of C++ precede.
+    For a CUDA library that is the failed call, which follows hundreds of characters of C++.
     """
     said = str(error).strip()
     failure = re.search(r"\b(?:CUDA|CUDNN|CUDNN_FE|CUBLAS|CUFFT) failure \d+: [^;\n]+", said)
@@ -207,8 +207,8 @@ def reason_of(error: Exception) -> str:
 
 
 def _why_no_cuda(index: int) -> tuple[str, str] | None:
-    """Why CUDA device `index` cannot be used, and what mends it; or None."""
-    # Asking the driver takes a millisecond; letting onnxruntime find out takes far longer.
+    """Why CUDA device `index` cannot be used, and the fix; or None."""
+    # Asking the driver takes a millisecond; finding out through onnxruntime takes far longer.
     count = ctypes.c_int(0)
     try:
         driver = ctypes.CDLL(_DRIVER)
@@ -216,7 +216,7 @@ def _why_no_cuda(index: int) -> tuple[str, str] | None:
         return "no NVIDIA driver is installed", _DRIVER_TIP
     answers = driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
     if not answers or not count.value:
-        return "the NVIDIA driver finds no device", "nvidia-smi tells what it finds"
+        return "the NVIDIA driver finds no device", "check with nvidia-smi"
     if index >= count.value:
         known = ", ".join(f"cuda:{number}" for number in range(count.value))
         return f"there is no device {index}", f"there is {known}"
@@ -225,8 +225,8 @@ def _why_no_cuda(index: int) -> tuple[str, str] | None:
     if CUDA not in ort.get_available_providers():
         return "this onnxruntime is built without CUDA", _BUILD_TIP
     if hasattr(ort, "preload_dlls"):
-        # It prints on standard output what it does not find, where a photo may be on its way. Its
-        # logger does so on standard error, whatever the options of sessions say.
+        # It prints what it does not find on standard output, where a photo may be written. Its
+        # logger prints on standard error, whatever the options of sessions say.
         vars(ort)["print"] = _unheard
         ort.set_default_logger_severity(_SILENT)
         ort.preload_dlls()
@@ -234,7 +234,7 @@ def _why_no_cuda(index: int) -> tuple[str, str] | None:
 
 
 def _cuda_name(index: int) -> str:
-    """The device's name, as its driver gives it."""
+    """The device's name according to its driver."""
     device, name = ctypes.c_int(0), ctypes.create_string_buffer(256)
     try:
         driver = ctypes.CDLL(_DRIVER)
@@ -249,4 +249,4 @@ def _cuda_name(index: int) -> str:
 
 
 def _unheard(*_words: object, **_how: object) -> None:
-    """Instead of `print`."""
+    """Replaces `print`."""

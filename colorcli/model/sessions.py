@@ -1,4 +1,4 @@
-"""The sessions of a model folder, and how they feed each other."""
+"""The sessions of a model folder, and the data passed between them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from colorcli.model.providers import CUDA_TIP, Execution, choose_execution, reas
 from colorcli.model.spec import GraphSpec, ModelSpec, find_model
 
 Features: TypeAlias = dict[str, Any]
-"""What low-level features feed the other graphs with, by the names of their inputs: arrays, or on
-a GPU `onnxruntime.OrtValue` that stay there; L itself, where no graph makes features."""
+"""Outputs of the low-level graph, by the input names of the graphs that read them: arrays, or
+`onnxruntime.OrtValue` that stay on the GPU. L itself in a model without a low-level graph."""
 
 _NO_MEMORY = (
     "Failed to allocate memory",
@@ -24,13 +24,13 @@ _NO_MEMORY = (
     "ALLOC_FAILED",
     "ALLOCATION_FAILED",
 )
-"""How onnxruntime, C++ (in two dialects), CUDA, and cuBLAS and cuDNN say that memory is short."""
+"""Out-of-memory messages of onnxruntime, C++ (two variants), CUDA, and cuBLAS and cuDNN."""
 
 
 class Model:
     """A model ready to run. Arrays are float32 `(N, C, H, W)`; L in [0, 100], ab in CIELAB units.
 
-    `load` makes one. Its methods may be called from several threads.
+    Made by `load`. Its methods may be called from several threads.
     """
 
     def __init__(
@@ -60,15 +60,15 @@ class Model:
         """Load a model.
 
         Args:
-            name: of a model that comes with the program, or a model folder.
+            name: a model that comes with the program, or a model folder.
             device: `auto`, `cpu` or `cuda[:N]`.
-            threads: of the CPU; None lets onnxruntime choose (the physical cores).
-            precision: `auto`, `fp32` or `int8`; the rule of `auto` is that of `precision`.
+            threads: number on the CPU; None lets onnxruntime choose (the physical cores).
+            precision: `auto`, `fp32` or `int8`; `model.precision` has the rule of `auto`.
 
         Raises:
-            ModelError: no such model, or it cannot be run.
+            ModelError: there is no such model, or it cannot be run.
             DeviceError: the device asked for by name cannot be used.
-            UsageError: no device or precision is called so, or the model does not have it.
+            UsageError: the device or precision is unknown or unsupported, or `threads` invalid.
         """
         spec = ModelSpec.read(find_model(name))
         execution = choose_execution(device, threads=threads)
@@ -91,10 +91,10 @@ class Model:
         return cls(spec, execution, sessions, precision)
 
     def _try_out(self) -> None:
-        """Colour next to nothing: sessions open on GPUs that turn out to lack the kernels.
+        """Run on a tiny array: sessions also open on GPUs that lack the kernels.
 
         Raises:
-            DeviceError: the GPU does not run this.
+            DeviceError: the GPU cannot run the model.
         """
         side = self.global_size or self.spec.multiple
         view = np.zeros((1, 1, side, side), np.float32)
@@ -105,12 +105,12 @@ class Model:
             full = isinstance(error, MemoryError)
             raise DeviceError(
                 f"CUDA cannot run this model: {error}",
-                tip="close what else uses the GPU, or --device cpu" if full else CUDA_TIP,
+                tip="close other programs on the GPU, or use --device cpu" if full else CUDA_TIP,
             ) from None
 
     @property
     def provider(self) -> str:
-        """The execution provider that the sessions really run on."""
+        """The execution provider that the sessions actually run on."""
         provider: str = self._sessions["colorization"].get_providers()[0]
         return provider
 
@@ -121,12 +121,12 @@ class Model:
 
     @property
     def device(self) -> str:
-        """The device, in words."""
+        """The name of the device."""
         return self._execution.description
 
     @property
     def fallback_reason(self) -> str | None:
-        """Why `auto` did not take a GPU, or None."""
+        """Why `auto` did not choose a GPU, or None."""
         return self._execution.fallback_reason
 
     @property
@@ -135,9 +135,9 @@ class Model:
         return self.spec.global_.size if self.spec.global_ else None
 
     def shares_features(self, shape: tuple[int, int]) -> bool:
-        """Whether low-level features of a photo `(H, W)` serve both branches.
+        """Whether one pass of the low-level graph over a photo `(H, W)` serves both branches.
 
-        They do where the rescale would show no more than the photo itself.
+        It does if rescaling the photo for the global branch would add nothing.
         """
         graph = self.spec.global_
         if graph is None or graph.size is None or graph.reads != "low_level":
@@ -145,7 +145,7 @@ class Model:
         return shape == (graph.size, graph.size) or graph.size <= max(shape) <= graph.pools_to
 
     def low_level(self, L: NDArray[np.float32]) -> Features:
-        """What the other graphs read of L `(N, 1, H, W)`: features `(N, C, h, w)` by name."""
+        """The inputs of the other graphs for L `(N, 1, H, W)`: features `(N, C, h, w)` by name."""
         if self.spec.low_level is None:
             return {"L": L}
         names = [node.name for node in self._sessions["low_level"].get_outputs()]
@@ -158,14 +158,14 @@ class Model:
 
         Args:
             view: L `(N, 1, S, S)`, S = `global_size`; or a photo that `shares_features`.
-            features: what `low_level` gave for it, where that is known already.
+            features: the result of `low_level` for it, if already known.
         """
         if self.spec.global_ is None:
             return None
         return self._run("global", self._global_feeds(view, features))
 
     def scenes(self, view: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probabilities `(N, classes)` of `spec.scenes`, for a model that tells scenes apart."""
+        """Probabilities `(N, classes)` of `spec.scenes`, for a model that classifies scenes."""
         values: NDArray[np.float32] = self.run_graph("global", self._global_feeds(view, None))[1]
         return values
 
@@ -177,7 +177,7 @@ class Model:
         return self._read("global", features)
 
     def _read(self, name: str, features: Features) -> Features:
-        """Of the features, those that a graph reads."""
+        """The features that a graph reads."""
         return {key: features[key] for key in self._inputs[name] if key in features}
 
     def ab(
@@ -190,11 +190,10 @@ class Model:
         """ab `(N, 2, H/stride, W/stride)`.
 
         Args:
-            features: what `low_level` gave.
-            global_features: what `global_features` gave.
-            vividness: above 0, 1 is the model's own. The temperature of a predicted distribution
-                is divided by it; the chroma of a regression, which has one answer for each pixel,
-                is multiplied.
+            features: the result of `low_level`.
+            global_features: the result of `global_features`.
+            vividness: above 0; 1 is the model's own. It divides the temperature of a predicted
+                distribution, or multiplies the chroma of a regression.
         """
         vividness *= self.spec.vividness
         feeds = self._read("colorization", features)
@@ -211,19 +210,19 @@ class Model:
         return values
 
     def run_graph(self, name: str, feeds: Features, *, stays: bool = False) -> list[Any]:
-        """Run one graph. All the others go through it, so a subclass can watch.
+        """Run one graph. All other methods go through it, so a subclass can observe.
 
         Args:
-            name: of the graph, as in `model.json`.
+            name: name of the graph in `model.json`.
             feeds: its inputs by name.
-            stays: leave the outputs in the memory of the device.
+            stays: whether to leave the outputs in device memory.
 
         Returns:
-            Its outputs: arrays, or `onnxruntime.OrtValue` of what stays on a GPU.
+            Its outputs: arrays, or `onnxruntime.OrtValue` for those left on a GPU.
 
         Raises:
-            ModelError: the graph cannot be run on this.
-            MemoryError: the memory of the device does not suffice.
+            ModelError: the graph cannot be run on these inputs.
+            MemoryError: device memory is insufficient.
         """
         session = self._sessions[name]
         try:
@@ -249,7 +248,7 @@ class Model:
 def _open_graphs(
     graphs: dict[str, GraphSpec], spec: ModelSpec, execution: Execution
 ) -> dict[str, Any]:
-    """A session for each graph, checked: a model file is untrusted."""
+    """A session for each graph, with inputs and outputs checked: model files are untrusted."""
     sessions: dict[str, Any] = {}
     for key, graph in graphs.items():
         sessions[key] = execution.session(graph.path, sha256=graph.sha256)
@@ -263,13 +262,13 @@ def _open_graphs(
         if key != "low_level":
             outputs = 2 if key == "global" and spec.scenes else 1
             given = [node.name for node in sessions[key].get_outputs()]
-            _check(graph, len(given) == outputs, f"it gives {', '.join(given)}")
+            _check(graph, len(given) == outputs, f"its outputs are {', '.join(given)}")
     _check_channels(spec, sessions)
     return sessions
 
 
 def _check_inputs(graph: GraphSpec, session: Any, seen: set[str], others: set[str]) -> None:
-    """A graph reads something of what is seen, and all the others."""
+    """Check that a graph reads one or more of `seen`, all of `others`, and nothing else."""
     names = {node.name for node in session.get_inputs()}
     types = {node.type for node in (*session.get_inputs(), *session.get_outputs())}
     fits = others <= names and names - others and names - others <= seen
@@ -290,7 +289,7 @@ def _check(graph: GraphSpec, fits: bool, otherwise: str) -> None:
 
 
 def _check_channels(spec: ModelSpec, sessions: dict[str, Any]) -> None:
-    """Each graph takes as many channels as the one before it gives; the last gives a and b."""
+    """Check that each graph takes the channels that others output, and the last outputs 2."""
     given: dict[str, Any] = {"L": 1}
     for key, session in sessions.items():
         for node in session.get_inputs():
@@ -305,9 +304,9 @@ def _check_channels(spec: ModelSpec, sessions: dict[str, Any]) -> None:
         for name, node in zip(names or [node.name for node in nodes], nodes, strict=False):
             given[name] = node.shape[1] if len(node.shape) > 1 else None
     if not _agree(given["ab"], 2):
-        raise ModelError(f"{spec.folder}: the model gives {given['ab']} channels, not a and b")
+        raise ModelError(f"{spec.folder}: the model outputs {given['ab']} channels, not a and b")
 
 
 def _agree(given: Any, taken: Any) -> bool:
-    """Whether two numbers of channels are the same; one that a graph leaves open agrees."""
+    """Whether two numbers of channels are equal; a dynamic one agrees with any."""
     return not (isinstance(given, int) and isinstance(taken, int)) or given == taken

@@ -1,4 +1,4 @@
-"""What a model folder says of itself: `model.json`, and where models are found."""
+"""The description of a model folder, `model.json`, and where models are found."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from colorcli.model.precision import PrecisionSpec
 FORMAT = 1
 
 DEFAULT_MODEL = "lifelike"
-"""The model of the command, where none is named."""
+"""The model used if none is given."""
 
 _PACKAGE = Path(__file__).parent.parent
 
@@ -49,7 +49,7 @@ def find_model(name: str) -> Path:
             return Path(name)
         if fault[0] != NO_SUCH_FILE:
             raise ModelError(f"{name}/model.json: {fault[0]}")
-        raise ModelError(f"{name}: the folder holds no model.json, so it is no model")
+        raise ModelError(f"{name}: not a model folder: it has no model.json")
     raise ModelError(
         f"no model is called {name!r}",
         tip=f"choose one of: {', '.join(folders)}; or give a model folder",
@@ -61,11 +61,11 @@ class GraphSpec(NamedTuple):
 
     Attributes:
         path: the ONNX file.
-        reads: what feeds it: `L` or `low_level`.
-        size: the square that L is rescaled to for it, or None for the photo's own size.
-        sha256: of the file, as the model states it; "" if it does not.
-        pools_to: long side up to which a photo is its own rescale, for a graph that averages over
-            what it is given; 0 for one that takes the square alone.
+        reads: its input: `L` or `low_level`.
+        size: side of the square that L is rescaled to for it; None for the photo's own size.
+        sha256: hash of the file in `model.json`; "" if it has none.
+        pools_to: long side up to which a photo is read without rescaling, for a graph that averages
+            over its input; 0 for one that reads only the square.
     """
 
     path: Path
@@ -76,7 +76,7 @@ class GraphSpec(NamedTuple):
 
 
 class ModelSpec(NamedTuple):
-    """What `model.json` says; reading it loads no graph.
+    """The content of `model.json`; reading it loads no graph.
 
     Attributes:
         folder: the model folder.
@@ -86,15 +86,15 @@ class ModelSpec(NamedTuple):
         description: one line.
         trained_on: the photos it was trained on, one line.
         network: architecture, width and parameter count, for people.
-        multiple: H and W given to the network are multiples of it.
+        multiple: H and W of the network's input are multiples of it.
         halo: pixels around a tile that can change its colours.
         stride: pixels per cell of the ab grid.
         temperature: default temperature of a model that predicts a distribution, else None.
-        vividness: what a vividness of 1 multiplies the graphs' chroma by.
-        default_size: the long side that the network sees at `--size auto`.
-        scenes: classes of photos that the global graph tells apart, in order; most have none.
-        labels: of the photos it was trained on; what `Router` knows a specialist by.
-        metrics: figures on its validation photos, for people.
+        vividness: factor on every vividness asked for, see `Model.ab`.
+        default_size: long side of the network's input at `--size auto`.
+        scenes: classes that the global graph distinguishes, in order; empty for most models.
+        labels: classes of the photos it was trained on, by which `Router` recognises a specialist.
+        metrics: metrics on its validation photos, for people.
         low_level, global_, colorization: the graphs; the first two may be absent.
         precisions: other precisions of the graphs, by name.
     """
@@ -125,8 +125,8 @@ class ModelSpec(NamedTuple):
         """Read the description of a model folder.
 
         Raises:
-            ModelError: `model.json` is missing, broken, of a newer format, or names files outside
-                the folder.
+            ModelError: `model.json` is missing, broken, of a newer format, inconsistent, or names
+                graphs that are missing or outside the folder.
         """
         path = folder / "model.json"
         try:
@@ -170,8 +170,8 @@ class ModelSpec(NamedTuple):
             raise ModelError(f"{path}: a value is missing or wrong ({error!r})") from None
         if spec.multiple % spec.stride or spec.halo % spec.multiple:
             raise ModelError(
-                f"{path}: the multiple {spec.multiple} must be one of the stride {spec.stride}, "
-                f"and the halo {spec.halo} one of the multiple"
+                f"{path}: the multiple {spec.multiple} must be divisible by the stride "
+                f"{spec.stride}, and the halo {spec.halo} by the multiple"
             )
         for graph in spec.graphs:
             if not graph.path.is_file():
@@ -183,19 +183,21 @@ class ModelSpec(NamedTuple):
         if spec.global_ is not None and spec.global_.size is None:
             raise ModelError(f"{path}: the global graph has no size")
         if spec.low_level is not None and spec.colorization.reads == "L":
-            raise ModelError(f"{path}: a graph makes low-level features, but none colours them")
+            raise ModelError(
+                f"{path}: a graph makes low-level features, but colorization does not read them"
+            )
         return spec
 
     @property
     def graphs(self) -> tuple[GraphSpec, ...]:
-        """The graphs that there are, in the order they run."""
+        """The graphs that are present, in the order they run."""
         return tuple(g for g in (self.low_level, self.global_, self.colorization) if g)
 
     def graphs_at(self, precision: str) -> dict[str, GraphSpec]:
-        """The graphs that run at a precision, by name; fp32 where it has none of its own.
+        """The graphs to run at a precision, by name; fp32 for those it does not have.
 
         Raises:
-            ModelError: a graph of it is missing.
+            ModelError: one of its graphs is missing.
         """
         named = {"low_level": self.low_level, "global": self.global_}
         graphs = {k: g for k, g in {**named, "colorization": self.colorization}.items() if g}
@@ -208,11 +210,11 @@ class ModelSpec(NamedTuple):
         return graphs
 
     def bytes_at(self, precision: str) -> int:
-        """Size on disk of the graphs that run at a precision; raises as `graphs_at`."""
+        """Bytes on disk of the graphs at a precision; raises as `graphs_at`."""
         return sum(graph.path.stat().st_size for graph in self.graphs_at(precision).values())
 
     def sha256_at(self, precision: str) -> str:
-        """Hash over the graphs that run at a precision, one after the other; as `graphs_at`."""
+        """SHA-256 of the concatenated graphs at a precision; raises as `graphs_at`."""
         digest = hashlib.sha256()
         for graph in self.graphs_at(precision).values():
             digest.update(graph.path.read_bytes())

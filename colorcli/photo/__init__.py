@@ -1,4 +1,4 @@
-"""A photo file read whole, and encoded whole."""
+"""Read and encode photo files, with their metadata."""
 
 from colorcli.photo.encode import encode_photo
 from colorcli.photo.formats import FOREIGN, FORMATS, coloured_suffix, suffix_of

@@ -9,13 +9,13 @@ from colorcli.photo.boxes import walk
 from colorcli.photo.header import Header, MalformedError
 from colorcli.photo.image import Metadata
 
-# Pieces of items that are looked at: a picture of many tiles has thousands.
+# Limit on items and their extents together: a tiled picture has thousands.
 _PIECES = 65536
-# Kinds of items beside the pictures: EXIF, and XMP.
+# Types of metadata items: EXIF, and XMP.
 _BESIDE = (b"Exif", b"mime")
-# EXIF orientation of a picture turned counter-clockwise by irot × 90°.
+# EXIF orientation of a picture rotated counter-clockwise by irot × 90°.
 _TURNED = (1, 8, 3, 6)
-# By high_bitdepth and twelve_bit of the AV1 configuration; twelve without high means nothing.
+# By high_bitdepth and twelve_bit of the AV1 configuration; twelve_bit alone is ignored.
 _DEPTHS = (8, 8, 10, 12)
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
 
@@ -24,7 +24,7 @@ def inspect(data: bytes) -> Header:
     """Read the properties and items of an AVIF.
 
     Raises:
-        MalformedError: it is cut off, or has no size.
+        MalformedError: it is cut off, has no size, or is of an unsupported kind.
     """
     top = list(walk(data))
     meta = next(((start, stop) for name, start, stop in top if name == b"meta"), None)
@@ -57,16 +57,16 @@ def inspect(data: bytes) -> Header:
     header.decodable = _alone(data, named)
     if any(name == b"moov" for name, _, _ in top):
         header.warnings.append("animated: only the first picture is read")
-    # What turns a picture is a property of it: where there is none, XMP does not count.
+    # The picture's properties come first, then EXIF; without both, XMP does not count.
     header.orientation = properties.orientation or exif.orientation(metadata.exif) or 1
     metadata.dpi = exif.dpi(metadata.exif)
     return header
 
 
 class _Properties:
-    """What the properties of all items say.
+    """Collects the properties of all items.
 
-    The largest picture stands for the size: thumbnails are items of the same kind.
+    The size is that of the largest picture: thumbnails are items of the same type.
     """
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class _Properties:
         self._monochrome = self._transparent = self._limited = False
 
     def take(self, name: bytes, body: bytes) -> None:
-        """Note what a property says."""
+        """Record one property."""
         header = self._header
         if name == b"ispe":
             width, height = struct.unpack_from(">II", body, 4)
@@ -99,30 +99,30 @@ class _Properties:
             self._mirrored = body[0] & 1
 
     def header(self) -> Header:
-        """All that was said of the picture.
+        """The header of the picture.
 
         Raises:
-            MalformedError: it has no size, or is of a kind that is not read.
+            MalformedError: it has no size, or is of an unsupported kind.
         """
         header = self._header
         if not header.width or not header.height:
             raise MalformedError("it has no size")
         if self._monochrome and self._transparent:
             raise MalformedError(
-                "it has transparency beside gray alone, which is not read", tip="save it as PNG"
+                "it is gray with transparency, which is not supported", tip="save it as PNG"
             )
         if self._transfer is not None and header.metadata.icc is None:
             header.gamma = cicp.gamma(self._transfer)
         if header.depth in (10, 12):
             header.maximum = (1 << header.depth) - 1
         if self._monochrome and self._limited and header.depth is not None:
-            # The decoder spreads the range of video for colours, and forgets it for gray.
+            # The decoder expands video range for colours, but not for gray.
             header.minimum, header.maximum = 16 << header.depth - 8, 235 << header.depth - 8
         return header
 
     @property
     def orientation(self) -> int | None:
-        """The turn, then the mirror, as an EXIF orientation; None where there is neither."""
+        """Rotation, then mirror, as an EXIF orientation; None if there is neither."""
         if self._turned is None and self._mirrored is None:
             return None
         upright = _TURNED[self._turned or 0]
@@ -135,15 +135,15 @@ class _Properties:
 
 
 def _alone(data: bytes, named: list[int]) -> bytes | None:
-    """The file with nothing beside its pictures for the decoder to trip over.
+    """The file without metadata items that could make the decoder fail.
 
     Args:
         data: the whole file.
-        named: where the kinds of other items stand. They get another, of as many bytes, that
-            decoders pass over.
+        named: offsets of the metadata items' types. Each is overwritten with a type that decoders
+            ignore.
 
     Returns:
-        None where there are none.
+        The changed file, or None if it has no such items.
     """
     if not named:
         return None
@@ -154,7 +154,7 @@ def _alone(data: bytes, named: list[int]) -> bytes | None:
 
 
 def _kinds(data: bytes, start: int, stop: int) -> tuple[dict[int, bytes], list[int]]:
-    """Item → its kind (iinf), and where the kinds of those stand that are no pictures."""
+    """Item → its type (iinf), and the offsets of the metadata items' types."""
     start += 6 if data[start] == 0 else 8
     kinds, named = {}, []
     for name, at, end in walk(data, start, stop):
@@ -169,11 +169,11 @@ def _kinds(data: bytes, start: int, stop: int) -> tuple[dict[int, bytes], list[i
 
 
 def _contents(data: bytes, start: int, stop: int, wanted: set[int]) -> dict[int, bytes]:
-    """Item → its bytes (iloc), of those that are wanted and lie in the file itself.
+    """Item → its bytes (iloc), for wanted items stored in the file itself.
 
     Raises:
-        MalformedError: an item reaches beyond the data, there are absurdly many pieces, or what is
-            wanted adds up to more than there is.
+        MalformedError: an item reaches beyond the data, there are too many extents, or the wanted
+            items add up to more bytes than the file has.
     """
     version = data[start]
     sizes = struct.unpack_from(">BB", data, start + 4)
@@ -198,10 +198,10 @@ def _contents(data: bytes, start: int, stop: int, wanted: set[int]) -> dict[int,
         base = number(base_size)
         parts = []
         count = number(2)
-        # An entry may take no bytes at all: the size of the file bounds nothing.
+        # An entry may take no bytes at all, so the file size bounds nothing.
         pieces += 1 + count
         if pieces > _PIECES:
-            raise MalformedError("it is in absurdly many pieces")
+            raise MalformedError("it is in too many pieces")
         for _ in range(count):
             if version in (1, 2):
                 number(index_size)
@@ -211,7 +211,7 @@ def _contents(data: bytes, start: int, stop: int, wanted: set[int]) -> dict[int,
             if method == 0 and item in wanted:
                 left -= length
                 if left < 0:
-                    raise MalformedError("its items share bytes")
+                    raise MalformedError("its items overlap")
                 parts.append(data[first : first + length])
         if item in wanted:
             contents[item] = b"".join(parts)

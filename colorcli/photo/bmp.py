@@ -7,10 +7,10 @@ import struct
 from colorcli.photo.header import Header, MalformedError, Packed
 from colorcli.photo.image import Metadata
 
-# The packing that has a mask for each colour behind the first 40 bytes of the header, and the
-# size of header from which there is one for alpha as well.
+# The compression (BI_BITFIELDS) with a mask per colour after the first 40 bytes of the header, and
+# the header size from which alpha has one as well.
 _MASKED, _WITH_ALPHA = 3, 56
-# From this size the header may point to an ICC profile.
+# Header size from which the header may point to an ICC profile.
 _WITH_PROFILE = 124
 _USUAL = [0xFF0000, 0xFF00, 0xFF]
 _FIVE_BITS = (0x7C00, 0x3E0, 0x1F)
@@ -20,7 +20,7 @@ def inspect(data: bytes) -> Header:
     """Read the header of a BMP.
 
     Raises:
-        MalformedError: it is cut off, has no size, or its pixels are of a kind that is not read.
+        MalformedError: it is cut off, has no size, or its pixels are of an unsupported kind.
     """
     pixels_at, size = struct.unpack_from("<II", data, 10)
     if size == 12:
@@ -34,9 +34,9 @@ def inspect(data: bytes) -> Header:
     if bits == 32 and packing == _MASKED:
         *colours, alpha = struct.unpack_from("<4I", data, 54)
         if size < _WITH_ALPHA and colours != _USUAL:
-            # OpenCV reads the masks of larger headers only.
+            # OpenCV reads the masks only in larger headers.
             raise MalformedError(
-                "its colours lie in an unusual order, which is not read", tip="save it as PNG"
+                "its colour masks are unusual, which is not supported", tip="save it as PNG"
             )
         header.opaque = size < _WITH_ALPHA or not alpha
     elif bits == 16 and packing in (0, _MASKED):
@@ -44,10 +44,10 @@ def inspect(data: bytes) -> Header:
         header.layout = Packed(pixels_at, masks, upright=height < 0)
         if any(map(_is_odd, masks)):
             raise MalformedError(
-                "its colours lie in an unusual order, which is not read", tip="save it as PNG"
+                "its colour masks are unusual, which is not supported", tip="save it as PNG"
             )
         if packing == _MASKED and size >= _WITH_ALPHA and struct.unpack_from("<I", data, 66)[0]:
-            header.warnings.append("transparency of a BMP of 16 bits is not read: dropped")
+            header.warnings.append("transparency of a 16-bit BMP is not supported: dropped")
     if size >= _WITH_PROFILE:
         kind, (start, length) = data[70:74], struct.unpack_from("<II", data, 126)
         if kind == b"DEBM":  # "MBED", as a little-endian number
@@ -56,14 +56,14 @@ def inspect(data: bytes) -> Header:
 
 
 def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
-    """Put the resolution into an encoded BMP; it holds nothing else.
+    """Put the resolution into an encoded BMP, which holds no other metadata.
 
     Args:
         encoded: a BMP as the encoder made it.
         metadata: to be written.
 
     Returns:
-        The file, and no lines: what BMP cannot hold was taken out before.
+        The file, and no warnings: what BMP cannot hold has been removed already.
     """
     if metadata.dpi is None:
         return encoded, []
@@ -82,6 +82,6 @@ def _checked(data: bytes, header: Header, bits: int, packing: int, pixels_at: in
 
 
 def _is_odd(mask: int) -> bool:
-    """Whether the bits of a colour are none, apart, or not among the 16."""
+    """Whether a colour's mask is empty, has gaps, or exceeds 16 bits."""
     whole = mask >> ((mask & -mask).bit_length() - 1) if mask else 0
     return not whole or bool(whole & (whole + 1)) or mask > 0xFFFF

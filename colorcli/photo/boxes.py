@@ -14,13 +14,13 @@ def walk(data: bytes, start: int = 0, stop: int | None = None) -> Iterator[tuple
     Args:
         data: the whole file.
         start: of the first box.
-        stop: the end of the last; of the data if left out.
+        stop: end of the last box; by default the end of the data.
 
     Yields:
-        Name, start and stop of the body of each.
+        The name of each box, and start and stop of its body.
 
     Raises:
-        MalformedError: a box reaches beyond `stop`.
+        MalformedError: a box reaches beyond `stop`, or is shorter than its header.
     """
     stop = len(data) if stop is None else stop
     while start + 8 <= stop:

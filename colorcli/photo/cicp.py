@@ -1,4 +1,4 @@
-"""Code points of a picture's tones (ITU-T H.273, table 3), as PNG and AVIF state them."""
+"""Transfer characteristics by code point (ITU-T H.273, table 3), as PNG and AVIF state them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ _HDR = {16: "PQ", 18: "HLG"}
 
 
 def gamma(transfer: int) -> float | None:
-    """The exponent from stored to linear values; None where they are to be taken as sRGB.
+    """The exponent from stored to linear values; None if they count as sRGB.
 
-    BT.709 and its kin (1, 6, 14, 15), as video from cameras states, are shown as sRGB by viewers.
+    Viewers show BT.709 and its relatives (1, 6, 14, 15), which cameras state for video, as sRGB.
 
     Raises:
-        MalformedError: the tones reach beyond white, and would have to be mapped below it.
+        MalformedError: it is a transfer function for HDR, which would need tone mapping.
     """
     if transfer in _HDR:
         raise MalformedError(
-            f"its tones are stored for HDR screens ({_HDR[transfer]}), which is not read",
+            f"its tones are stored for HDR screens ({_HDR[transfer]}), which is not supported",
             tip="export it for standard screens (SDR, sRGB)",
         )
     return _GAMMAS.get(transfer)

@@ -1,4 +1,4 @@
-"""The pixels of a file, as OpenCV decodes them, and the gray of equal L they come down to."""
+"""Decode a file's pixels with OpenCV, and convert them to the gray of equal L."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from colorcli.photo.image import STRIP, Array, reduced
 from colorcli.photo.overhear import overhear
 from colorcli.photo.response import Response, power
 
-# What libjpeg, libpng and libtiff say where they made up pixels that the file does not have...
+# Printed by libjpeg, libpng and libtiff when they make up pixels that the file does not have...
 _BROKEN = re.compile(
     r"premature end|bad (Huffman|arithmetic) code|instead of RST|libpng error|TIFF_Error",
     re.IGNORECASE,
 )
-# ... and where they may have: padding of odd cameras, or a picture that ends too early.
+# ... and when they may have: padding from odd cameras, or a picture that ends too early.
 _DOUBTFUL = "extraneous bytes"
-_DAMAGED = "the ICC profile is damaged: dropped, and taken as sRGB"
+_DAMAGED = "the ICC profile is damaged: dropped, and the pixels treated as sRGB"
 _CUT = "the file is cut off"
-_UNFIT = "the ICC profile does not fit the pixels: taken as sRGB"
+_UNFIT = "the ICC profile does not fit the pixels: they are treated as sRGB"
 
-# OpenCV reports on standard error what is raised here in one line.
+# OpenCV would print to standard error what we raise as a one-line error.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
@@ -36,13 +36,14 @@ def decode(data: bytes, header: Header) -> tuple[Array, Array | None]:
 
     Args:
         data: the whole file.
-        header: of it.
+        header: its header.
 
     Returns:
-        Pixels, uint8 or uint16, (H, W) gray or (H, W, 3) RGB, not yet upright; and alpha (H, W).
+        Pixels, uint8 or uint16, (H, W) gray or (H, W, 3) RGB, not yet upright; and alpha (H, W) or
+        None.
 
     Raises:
-        MalformedError: the decoder gives up, or finds another size than the header's.
+        MalformedError: decoding fails, or gives another size than the header's, or another dtype.
     """
     match header.layout:
         case Raw() as raw:
@@ -55,9 +56,9 @@ def decode(data: bytes, header: Header) -> tuple[Array, Array | None]:
             pixels = _by_opencv(header.decodable or data, header)
     size = {pixels.shape[:2], pixels.shape[1::-1]}
     if (header.height, header.width) not in size:
-        raise MalformedError("its pixels are not as many as its header says")
+        raise MalformedError("its pixels do not match the size in its header")
     if pixels.dtype not in (np.uint8, np.uint16):
-        raise MalformedError(f"its samples are {pixels.dtype}, which is not read")
+        raise MalformedError(f"its samples are {pixels.dtype}, which is not supported")
     if header.negative:
         pixels = ~pixels
     image: Array = _at_full_scale(pixels, header.minimum, header.maximum)
@@ -72,8 +73,8 @@ def gray_of(pixels: Array, data: bytes, header: Header) -> Array:
 
     Args:
         pixels: uint8 or uint16, (H, W) gray or (H, W, 3) RGB.
-        data: the whole file, for ink is decoded again.
-        header: of the file; its metadata loses a profile that cannot be used, with a warning.
+        data: the whole file, because CMYK is decoded again.
+        header: of the file; it gets the warnings, and its metadata loses a damaged profile.
 
     Returns:
         uint8 (H, W) where the pixels were 8-bit gray with the sRGB curve, else uint16 (H, W).
@@ -95,7 +96,7 @@ def gray_of(pixels: Array, data: bytes, header: Header) -> Array:
             header.warnings.append(_DAMAGED)
             header.metadata.icc = None
     elif header.cmyk:
-        header.warnings.append("ink without a profile: converted by rule of thumb")
+        header.warnings.append("CMYK without a profile: converted approximately")
     if how is None or how.is_srgb():
         if pixels.ndim == 2:
             return pixels
@@ -107,16 +108,16 @@ def gray_of(pixels: Array, data: bytes, header: Header) -> Array:
 
 
 def rgb_of(pixels: Array, data: bytes, header: Header) -> Array:
-    """The 8-bit sRGB of a file's pixels, through its profile.
+    """A file's pixels as 8-bit sRGB, through its profile.
 
     Args:
         pixels: uint8 or uint16, (H, W) gray or (H, W, 3) RGB.
-        data: the whole file, for ink is decoded again.
-        header: of the file, as for `gray_of`.
+        data: the whole file, because CMYK is decoded again.
+        header: of the file; it gets the warnings.
 
     Returns:
-        uint8 (H, W, 3). A profile other than sRGB's is applied to colours by Pillow (extra
-        `profiles`, which `train` and `evaluate` bring); without it they are taken as sRGB.
+        uint8 (H, W, 3). Pillow (extra `profiles`, which `train` and `evaluate` include) applies
+        profiles other than sRGB to colours; without it, these are treated as sRGB.
     """
     profile = header.metadata.icc
     if pixels.ndim == 3 and profile is not None:
@@ -134,7 +135,7 @@ def rgb_of(pixels: Array, data: bytes, header: Header) -> Array:
 
 
 def _means_srgb(profile: bytes, pixels: Array, header: Header) -> bool:
-    """Whether a profile of colours is sRGB's own, or too damaged to use."""
+    """Whether a profile of colours is equivalent to sRGB, or too damaged to use."""
     try:
         how = icc.response(profile, tables=_by_tables(pixels))
     except MalformedError:
@@ -144,7 +145,7 @@ def _means_srgb(profile: bytes, pixels: Array, header: Header) -> bool:
 
 
 def _by_tables(pixels: Array) -> bool:
-    """Whether look-up tables are to be preferred: Pillow applies them, and at 8 bits only."""
+    """Whether to prefer look-up tables: Pillow applies them, and at 8 bits only."""
     return pixels.dtype == np.uint8 and managed.available()
 
 
@@ -163,12 +164,12 @@ def _by_opencv(data: bytes, header: Header) -> Array:
     if _BROKEN.search(said or ""):
         raise MalformedError("its pixels are damaged", tip=MEND)
     if _DOUBTFUL in (said or ""):
-        header.warnings.append("bytes without a meaning beside its pixels: it may be damaged")
+        header.warnings.append("unexpected bytes in its pixel data: it may be damaged")
     return pixels
 
 
 class _Speaking:
-    """OpenCV says what libtiff says, while nobody sees it: its level is that of all threads."""
+    """Lets OpenCV log libtiff's errors while they are captured; its log level is process-wide."""
 
     _lock = threading.Lock()
     _threads = 0
@@ -186,9 +187,9 @@ class _Speaking:
 
 
 def _told_apart(pixels: Array, header: Header, layout: Interleaved) -> Array:
-    """The samples that are wanted, (H, W, C), of a picture that has them side by side."""
+    """The wanted samples, (H, W, C), of a picture that stores samples side by side."""
     if pixels.shape != (header.height, layout.samples * header.width):
-        return pixels  # which is refused for its size
+        return pixels  # `decode` refuses their size
     pixels = pixels.reshape(header.height, header.width, layout.samples)
     if layout.differences:
         pixels = np.cumsum(pixels, axis=1, dtype=pixels.dtype)
@@ -196,7 +197,7 @@ def _told_apart(pixels: Array, header: Header, layout: Interleaved) -> Array:
 
 
 def _unpacked(data: bytes, header: Header, layout: Raw) -> Array:
-    """The samples of a file without compression, in OpenCV's order of channels."""
+    """The samples of an uncompressed file, in OpenCV's channel order."""
     start, channels = layout
     count = header.width * header.height * channels
     dtype = ">u2" if header.depth == 16 else "u1"
@@ -209,7 +210,7 @@ def _unpacked(data: bytes, header: Header, layout: Raw) -> Array:
 
 
 def _spread(data: bytes, header: Header, packed: Packed) -> Array:
-    """Colours of some bits each, as uint8 (H, W, 3) in OpenCV's order: all of its bits are 255."""
+    """16-bit pixels as uint8 (H, W, 3) in OpenCV's order; a colour with all bits set is 255."""
     height, width = header.height, header.width
     stride = (16 * width + 31) // 32 * 2
     stored = np.frombuffer(data, "<u2", stride * height, packed.start).reshape(height, stride)
@@ -227,11 +228,11 @@ def _spread(data: bytes, header: Header, packed: Packed) -> Array:
 
 
 def _managed(pixels: Array, data: bytes, header: Header, profile: bytes) -> Array:
-    """The pixels through a profile of look-up tables or ink, where that is possible."""
+    """The pixels converted with Pillow through their profile, if possible; else unchanged."""
     kind = icc.space(profile)
     if not managed.available():
         header.warnings.append(
-            f"a {kind} profile of look-up tables needs Pillow (extra 'profiles'): taken as sRGB"
+            f"its {kind} profile needs Pillow (extra 'profiles'): the pixels are treated as sRGB"
         )
         return pixels
     converted = None
@@ -250,7 +251,7 @@ def _managed(pixels: Array, data: bytes, header: Header, profile: bytes) -> Arra
 
 
 def _is_neutral(pixels: Array) -> bool:
-    """Whether colours are all gray, as a palette of grays is decoded."""
+    """Whether colours are all gray, as a decoded gray palette is."""
     return all(
         (strip[..., 1:] == strip[..., :1]).all()
         for strip in (pixels[start : start + STRIP] for start in range(0, len(pixels), STRIP))
@@ -258,7 +259,7 @@ def _is_neutral(pixels: Array) -> bool:
 
 
 def _at_full_scale(pixels: Array, minimum: int, maximum: int | None) -> Array:
-    """Samples of `minimum` to `maximum` spread over the whole range of their dtype."""
+    """Samples from `minimum` to `maximum`, scaled to the full range of their dtype."""
     if maximum is None:
         return pixels
     whole = 255 if pixels.dtype == np.uint8 else 65535
@@ -269,7 +270,7 @@ def _at_full_scale(pixels: Array, minimum: int, maximum: int | None) -> Array:
 
 
 def _parted(image: Array, header: Header) -> tuple[Array, Array | None]:
-    """Gray or RGB, and alpha."""
+    """Gray or RGB, and alpha or None."""
     alpha: Array | None = None
     if image.ndim == 2:
         if header.transparent is not None:
@@ -285,9 +286,9 @@ def _parted(image: Array, header: Header) -> tuple[Array, Array | None]:
 
 
 def _divided(image: Array, alpha: Array) -> Array:
-    """Gray (H, W) or colours (H, W, 3) that were stored multiplied by alpha (H, W), as they were.
+    """Undo the premultiplication of gray (H, W) or colours (H, W, 3) by alpha (H, W).
 
-    Where nothing is seen, nothing is known: they stay as they are stored.
+    Fully transparent pixels stay as stored.
     """
     whole = np.iinfo(image.dtype).max
     result = np.empty_like(image)

@@ -1,4 +1,4 @@
-"""A coloured photo as the bytes of a file."""
+"""Encode a coloured photo as a file."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _EMBED: dict[str, Callable[[bytes, Metadata], tuple[bytes, list[str]]]] = {
 
 
 QUALITY = 95
-"""Of lossy formats, unless told otherwise."""
+"""Default of lossy formats."""
 
 
 _JPEG2000_LEAST = 32
 
 
 def _unheard(line: str) -> None:
-    """Where nobody listens to warnings."""
+    """Ignore a warning."""
 
 
 def encode_photo(
@@ -54,24 +54,24 @@ def encode_photo(
 ) -> bytes:
     """Colour a photo and encode it, with its metadata.
 
-    What the format cannot hold is left out with a warning each: transparency (its colours stay,
-    as if opaque), the second byte of 16 bits (rounded), and metadata. JPEG is written 4:4:4.
+    What the format cannot hold is dropped, with a warning each: transparency (its colours stay,
+    as if opaque), bits beyond the format's depth (rounded), and metadata. JPEG is written 4:4:4.
 
     Args:
-        photo: gives L, alpha, depth and metadata.
-        ab: gives the colours.
+        photo: provides L, alpha, depth and metadata.
+        ab: provides the colours.
         format: a key of `FAMILIES`.
-        quality: 1 to 100, of JPEG, WebP, AVIF and JPEG 2000; 100 is lossless in the last three.
-            None: 95, or 100 for a photo that its source kept without loss in the same family.
+        quality: 1 to 100, of JPEG, WebP, AVIF and JPEG 2000; 100 is lossless, except in JPEG.
+            None: 95, or 100 if the source is a lossless file of the same family.
         mark: record in the metadata that the colours are predicted.
-        model: what predicted them, for the mark.
-        warn: told what is lost, a line each.
+        model: name of the model, for the mark.
+        warn: called with a line for each loss.
 
     Returns:
         The file.
 
     Raises:
-        PhotoError: the encoder gives up, or there is no such format.
+        PhotoError: encoding fails, or there is no such format.
     """
     suffix = suffix_of(format)
     family = FAMILIES[format]
@@ -110,7 +110,7 @@ def encode_photo(
             return _avif(pixels, quality, metadata)
         encoded = _encoded(suffix, pixels, _parameters(format, quality))
         if format == "webp" and quality < 100 and photo.alpha is not None:
-            # With transparency the encoder makes up the colours of pixels that nobody sees.
+            # With alpha, the encoder makes up the colours of transparent pixels.
             colours = np.ascontiguousarray(pixels[..., :3])
             encoded = webp.joined(_encoded(suffix, colours, _parameters(format, quality)), encoded)
         data, lost = _EMBED[format](encoded, metadata)
@@ -129,13 +129,13 @@ def encode_photo(
 
 
 def _fitting(photo: Photo, family: Family, warn: Callable[[str], None]) -> tuple[Photo, int | None]:
-    """The photo as far as the family holds it, and its largest value if that is not all ones."""
+    """The photo as far as the family can hold it, and its largest value if not all ones."""
     if photo.alpha is not None and not family.alpha:
         warn(f"{family.name} holds no transparency: dropped")
         photo = replace(photo, alpha=None)
     if photo.depth == 16 and 16 not in family.depths:
         deepest = max(family.depths)
-        if photo.format != family.name:  # what comes from it had no more
+        if photo.format != family.name:  # its own files had no more bits
             warn(f"{family.name} holds {deepest} bits: reduced from 16")
         if deepest > 8:
             return photo, (1 << deepest) - 1
@@ -147,7 +147,7 @@ def _fitting(photo: Photo, family: Family, warn: Callable[[str], None]) -> tuple
 
 
 def _kept(metadata: Metadata, family: Family, warn: Callable[[str], None]) -> Metadata:
-    """The metadata that the family holds."""
+    """The metadata that the family can hold."""
     kept = replace(metadata)
     for kind, said in (
         ("exif", "EXIF"),
@@ -169,7 +169,7 @@ def _kept(metadata: Metadata, family: Family, warn: Callable[[str], None]) -> Me
 
 
 def _tag(profile: bytes | None) -> bytes | None:
-    """The profile of the result, which is sRGB: the source's own, if it is that."""
+    """The sRGB profile of the result, the source's own if it is sRGB; None if it had none."""
     if profile is None:
         return None
     try:
@@ -191,9 +191,9 @@ def _parameters(format: str, quality: int) -> list[int]:  # noqa: A002
         if quality < 100:
             return [cv2.IMWRITE_WEBP_QUALITY, quality]
         if hasattr(cv2, "IMWRITE_WEBP_LOSSLESS_MODE"):  # since OpenCV 5
-            # Lossless, also where nobody sees it.
+            # Lossless, transparent pixels included.
             return [cv2.IMWRITE_WEBP_LOSSLESS_MODE, cv2.IMWRITE_WEBP_LOSSLESS_PRESERVE_COLOR]
-        # Over 100 is how OpenCV spells lossless.
+        # OpenCV takes values over 100 as lossless.
         return [cv2.IMWRITE_WEBP_QUALITY, 101]
     if format == "jpeg2000":
         return [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 10 * quality]
@@ -203,7 +203,7 @@ def _parameters(format: str, quality: int) -> list[int]:  # noqa: A002
 def _encoded(suffix: str, pixels: Array, parameters: list[int]) -> bytes:
     if suffix == ".jp2":
         return _encoded_in_file(pixels, parameters)
-    # What OpenCV prints of an encoder that refuses is said by the error.
+    # The error says what OpenCV would print when its encoder refuses.
     (done, encoded), _ = overhear(lambda: cv2.imencode(suffix, pixels, parameters))
     if not done or not len(encoded):
         raise MalformedError(_refusal(FORMATS[suffix], *pixels.shape[:2]))
@@ -211,11 +211,11 @@ def _encoded(suffix: str, pixels: Array, parameters: list[int]) -> bytes:
 
 
 def _encoded_in_file(pixels: Array, parameters: list[int]) -> bytes:
-    """A JPEG 2000. OpenCV's encoder writes to files alone, by itself to one that all may read.
+    """Encode a JPEG 2000: OpenCV does so only to files, by default to one that all may read.
 
     Raises:
-        MalformedError: it refuses.
-        PhotoError: there is no room for scratch files.
+        MalformedError: the encoder refuses.
+        PhotoError: there is no place for scratch files, or no space left in it.
     """
     height, width = pixels.shape[:2]
     if min(height, width) < _JPEG2000_LEAST:
@@ -237,7 +237,7 @@ def _encoded_in_file(pixels: Array, parameters: list[int]) -> bytes:
 
 
 def _avif(pixels: Array, quality: int, metadata: Metadata) -> bytes:
-    """OpenCV itself puts metadata into AVIF, whose boxes hold offsets into each other."""
+    """Encode an AVIF. OpenCV adds the metadata, because AVIF's boxes hold offsets to each other."""
     kinds = {
         cv2.IMAGE_METADATA_EXIF: metadata.exif,
         cv2.IMAGE_METADATA_XMP: metadata.xmp,
@@ -270,8 +270,8 @@ def _too_large(height: int, width: int) -> str:
 def _refusal(format: str, height: int, width: int) -> str:  # noqa: A002
     largest = {"jpeg": 65500, "webp": 16383, "avif": 65535}.get(format)
     if largest is not None and max(height, width) > largest:
-        return f"{width} × {height} pixels are over its limit of {largest} on a side"
+        return f"{width} × {height} pixels are over its limit of {largest} per side"
     if format == "jpeg2000" and min(height, width) < _JPEG2000_LEAST:
-        least = f"the encoder's limit of {_JPEG2000_LEAST} on a side"
+        least = f"the encoder's limit of {_JPEG2000_LEAST} per side"
         return f"{width} × {height} pixels are below {least}"
-    return "the encoder gives up"
+    return "the encoder failed"

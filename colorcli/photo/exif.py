@@ -1,4 +1,4 @@
-"""EXIF: what is read from it, and how it is made to fit the coloured photo (CIPA DC-008)."""
+"""EXIF: read what the program needs, and adapt it to the coloured photo (CIPA DC-008)."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _COLOUR_SPACE, _PIXELS_ACROSS, _PIXELS_DOWN = 0xA001, 0xA002, 0xA003
 _SUBJECT_AREA, _SUBJECT_LOCATION = 0x9214, 0xA214
 MAKER_NOTE = 0x927C
 _SRGB = 1
-# Bits of a sample, photometric interpretation, samples of a pixel, the curve, white and primaries
-# of what was stored: the file itself says them, and its colours are sRGB's.
+# BitsPerSample, PhotometricInterpretation, SamplesPerPixel, TransferFunction, WhitePoint and
+# PrimaryChromaticities of the source: the new file states its own, and its colours are sRGB.
 _OF_GRAY = (0x0102, 0x0106, 0x0115, 0x012D, 0x013E, 0x013F)
 
 
 def strip_prefix(exif: bytes) -> bytes:
-    """Without the six bytes that some containers put before the TIFF structure."""
+    """EXIF without the six bytes that some containers put before the TIFF structure."""
     return exif[6:] if exif[:4] == b"Exif" else exif
 
 
 def is_sound(exif: bytes) -> bool:
-    """Whether the first directory can be read."""
+    """Whether it is a classic TIFF structure whose first directory can be read."""
     try:
         how = ifd.structure(exif)
         ifd.read(exif, how, how.first)
@@ -37,7 +37,7 @@ def is_sound(exif: bytes) -> bool:
 
 
 def orientation(exif: bytes | None) -> int | None:
-    """EXIF orientation, 1 to 8; None where there is none or it makes no sense."""
+    """EXIF orientation, 1 to 8; None if missing or invalid."""
     if exif is None:
         return None
     try:
@@ -49,7 +49,7 @@ def orientation(exif: bytes | None) -> int | None:
 
 
 def resolution(fields: ifd.Directory) -> tuple[float, float] | None:
-    """Pixels per inch, across and down, or None where the fields do not say."""
+    """Pixels per inch, across and down, or None if the fields do not say."""
     if _X_RESOLUTION not in fields:
         return None
     across = fields[_X_RESOLUTION].rational()
@@ -65,7 +65,7 @@ def resolution(fields: ifd.Directory) -> tuple[float, float] | None:
 
 
 def dpi(exif: bytes | None) -> tuple[float, float] | None:
-    """Pixels per inch, across and down, or None where EXIF does not say."""
+    """Pixels per inch, across and down, or None if EXIF does not say."""
     if exif is None:
         return None
     try:
@@ -87,20 +87,20 @@ def renewed(
 ) -> bytes | None:
     """EXIF for the coloured photo: upright, its size, sRGB, no gray thumbnail, and the mark.
 
-    The first directory is written anew behind the old data, whose offsets stay: maker notes,
-    which hold offsets nobody can rewrite, go on working.
+    The first directory is rewritten after the old data, whose offsets stay: maker notes, which
+    hold offsets that cannot be rewritten, keep working.
 
     Args:
         exif: a sound TIFF structure, or None.
         width: of the photo, upright.
         height: of the photo, upright.
-        dpi: the resolution, written where there is EXIF that does not state one itself.
+        dpi: the resolution, written if EXIF states none itself, or is its only place.
         mark: a description that says that the colours are predicted, or None for no mark.
-        software: names the program, beside the mark. Fields that are there already stay.
+        software: name of the program, written with the mark. An existing field stays, of both.
         home_of_dpi: whether the file has no other place for the resolution.
 
     Returns:
-        A TIFF structure; None if there was none and there is nothing to say.
+        A TIFF structure; None if there was none and there is nothing to write.
     """
     if exif is None:
         if mark is None and not (home_of_dpi and dpi):
@@ -120,7 +120,7 @@ def renewed(
         if tag in fields:
             fields[tag] = ifd.long(size, order)
     own = resolution(fields)
-    # Of a JPEG, JFIF may say another one: both stay.
+    # In a JPEG, JFIF may state another resolution: both stay.
     if dpi is not None and (home_of_dpi or own is None):
         fields[_X_RESOLUTION] = ifd.rational(dpi[0], order)
         fields[_Y_RESOLUTION] = ifd.rational(dpi[1], order)
@@ -139,11 +139,11 @@ def renewed(
 
 
 def turned(exif: bytes, orientation: int, size: tuple[int, int]) -> bytes:
-    """EXIF whose resolution and subject are those of the upright picture, all else in its place.
+    """EXIF with resolution and subject area turned upright; nothing else changes.
 
     Args:
         exif: a sound TIFF structure.
-        orientation: 2 to 8: how the stored picture is to be turned.
+        orientation: of the stored picture, 2 to 8.
         size: width and height of the stored picture.
     """
     how = ifd.structure(exif)
@@ -155,7 +155,7 @@ def turned(exif: bytes, orientation: int, size: tuple[int, int]) -> bytes:
         taken.append(_extent(exif, how, fields[ifd.EXIF].integer()))
 
     def is_free(field: ifd.Entry) -> bool:
-        """Whether its bytes are its own: offsets may be wrong, or made to be."""
+        """Whether its bytes are not a directory's: offsets may be wrong, or malicious."""
         end = field.at + len(field.value)
         return all(end <= span.start or field.at >= span.stop for span in taken)
 
@@ -168,11 +168,11 @@ def turned(exif: bytes, orientation: int, size: tuple[int, int]) -> bytes:
         field = details.get(tag)
         if field is None or field.type != 3 or not 2 <= field.count <= 4:
             continue
-        if len(field.value) > 4 and not is_free(field):  # shorter ones stand in the directory
+        if len(field.value) > 4 and not is_free(field):  # shorter ones lie in the directory
             continue
         values = list(field.integers())
         width, height = size[::-1] if orientation >= 5 else size
-        # Of pixels, which have their place in the middle.
+        # Coordinates are of pixels, whose position is their centre.
         middle = place((values[0] + 0.5) / size[0], (values[1] + 0.5) / size[1], orientation)
         for axis, (share, side) in enumerate(zip(middle, (width, height), strict=True)):
             values[axis] = min(max(0, round(share * side - 0.5)), side - 1, 65535)
@@ -183,13 +183,13 @@ def turned(exif: bytes, orientation: int, size: tuple[int, int]) -> bytes:
 
 
 def _extent(exif: bytes, how: ifd.Structure, offset: int) -> range:
-    """The bytes that a directory itself takes."""
+    """The range of bytes of a directory itself."""
     (count,) = struct.unpack_from(f"{how.order}H", exif, offset)
     return range(offset, offset + 2 + 12 * count + 4)
 
 
 def tree_of(data: bytes, how: ifd.Structure, fields: ifd.Directory) -> dict[int, ifd.Directory]:
-    """The EXIF and GPS directories that `fields` points to; broken ones are left out."""
+    """The EXIF and GPS directories that `fields` points to; broken ones are skipped."""
     below = {}
     for tag in (ifd.EXIF, ifd.GPS):
         try:
@@ -201,7 +201,7 @@ def tree_of(data: bytes, how: ifd.Structure, fields: ifd.Directory) -> dict[int,
 
 
 def _without_thumbnail(data: bytearray, how: ifd.Structure, offset: int) -> bytearray:
-    """Blank the thumbnail of the second directory; cut it off where it ends the data."""
+    """Zero the thumbnail of the second directory; cut it off if it ends the data."""
     try:
         fields, _ = ifd.read(bytes(data), how, offset)
         start, length = fields[_THUMBNAIL].integer(), fields[_THUMBNAIL_LENGTH].integer()
@@ -216,7 +216,7 @@ def _without_thumbnail(data: bytearray, how: ifd.Structure, offset: int) -> byte
 
 
 def _name_srgb(data: bytearray, how: ifd.Structure, fields: ifd.Directory) -> None:
-    """DCF's name for sRGB where it names Adobe RGB, in place."""
+    """Replace DCF's name for Adobe RGB with its name for sRGB, in place."""
     try:
         stated, _ = ifd.read(bytes(data), how, fields[ifd.EXIF].integer())
         names, _ = ifd.read(bytes(data), how, stated[ifd.INTEROPERABILITY].integer())
@@ -230,7 +230,7 @@ def _name_srgb(data: bytearray, how: ifd.Structure, fields: ifd.Directory) -> No
 def _correct(
     data: bytearray, how: ifd.Structure, pointer: ifd.Entry, corrected: dict[int, int]
 ) -> None:
-    """Correct what the EXIF directory states of the pixels, in place."""
+    """Correct what the EXIF directory states about the pixels, in place."""
     try:
         at = pointer.integer()
         (count,) = struct.unpack_from(f"{how.order}H", data, at)

@@ -1,4 +1,4 @@
-"""The families of photo files: their names, their suffixes, and what they can hold."""
+"""The families of photo formats: their names, suffixes, and what they can hold."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from colorcli.errors import PhotoError
 
 
 class Family(NamedTuple):
-    """What a family of files holds.
+    """What a family of formats can hold.
 
     Attributes:
         name: the family, as `Photo.format` names it.
         suffixes: the file suffixes, the usual one first.
-        depths: bits a channel that it is written with.
-        alpha: whether it holds transparency.
+        depths: bits per channel that are written.
+        alpha: whether it can hold transparency.
         carries: the kinds of metadata that are written: "exif", "xmp", "icc", "dpi", "iptc".
         notes: the kinds of `Metadata.notes` that are written.
     """
@@ -53,7 +53,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         )
     }
 )
-"""Family name → what it holds."""
+"""Family name → what it can hold."""
 
 FORMATS: Mapping[str, str] = MappingProxyType(
     {suffix: family.name for family in FAMILIES.values() for suffix in family.suffixes}
@@ -69,20 +69,20 @@ FOREIGN = frozenset(
         *(".pef", ".srw", ".3fr", ".iiq", ".x3f", ".rwl", ".dcr", ".kdc", ".mrw", ".erf", ".mef"),
     )
 )
-"""Suffixes of pictures that are not read: in a folder of photos somebody may miss them."""
+"""Suffixes of unsupported picture formats: those found in a folder are reported."""
 
-# Netpbm's names for gray and for bits: readers that trust them refuse colour inside.
+# Netpbm's suffixes for gray and bitmaps: readers that trust them refuse colour inside.
 _COLOURLESS = frozenset({".pgm", ".pbm"})
 
 
 def coloured_suffix(suffix: str) -> str:
-    """The suffix of a coloured photo whose source had this one.
+    """The suffix of a coloured photo, from that of its source.
 
     Args:
         suffix: with its dot, in any case.
 
     Returns:
-        ".ppm" for ".pgm" and ".pbm", which promise a picture without colours; else `suffix`.
+        ".ppm" for ".pgm" and ".pbm", which mean a picture without colours; else `suffix`.
     """
     return ".ppm" if suffix.lower() in _COLOURLESS else suffix
 

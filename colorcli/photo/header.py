@@ -1,4 +1,4 @@
-"""What a file says before it is decoded. Every reader of a family returns one."""
+"""The `Header` that every format's reader returns: what is known before decoding."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import NamedTuple
 
 from colorcli.photo.image import Metadata
 
-MEND = "take it from a backup, or save what an image editor shows of it"
-"""What may help with a damaged file."""
+MEND = "restore it from a backup, or save what an image editor shows of it"
+"""Tip for a damaged file."""
 
 
 class MalformedError(ValueError):
-    """A file breaks the rules of its family, or is of a kind that is not read.
+    """A file breaks the rules of its format, or is of an unsupported kind.
 
     Args:
-        message: how, without naming the file.
-        tip: the next step that mends it, one line, or None.
+        message: what is wrong, without naming the file.
+        tip: the next step, one line, or None.
     """
 
     def __init__(self, message: str, *, tip: str | None = None) -> None:
@@ -25,11 +25,11 @@ class MalformedError(ValueError):
 
 
 class Raw(NamedTuple):
-    """Samples without compression, row by row, which need no decoder.
+    """Uncompressed samples, row by row, which need no decoder.
 
     Attributes:
-        start: where they begin in the file.
-        channels: gray, gray and alpha, RGB, or RGB and alpha: 1 to 4.
+        start: their offset in the file.
+        channels: 1 to 4: gray, gray and alpha, RGB, or RGB and alpha.
     """
 
     start: int
@@ -37,10 +37,10 @@ class Raw(NamedTuple):
 
 
 class Packed(NamedTuple):
-    """Pixels of 16 bits, of which each colour has some: OpenCV would make the whitest 248 of 255.
+    """16-bit pixels with a few bits per colour: OpenCV would decode white as 248, not 255.
 
     Attributes:
-        start: where the rows begin in the file; each is filled up to four bytes.
+        start: offset of the rows in the file; each is padded to a multiple of four bytes.
         masks: the bits of red, green and blue, each without a gap.
         upright: whether the first row is the top one.
     """
@@ -51,11 +51,11 @@ class Packed(NamedTuple):
 
 
 class Interleaved(NamedTuple):
-    """Samples of which OpenCV would lose some: it is shown a wider picture in gray instead.
+    """Samples some of which OpenCV would lose: it is given a wider gray picture instead.
 
     Attributes:
-        samples: of a pixel, side by side in that picture.
-        kept: which of them are wanted, in OpenCV's order of channels.
+        samples: how many a pixel has, side by side in that picture.
+        kept: which of them are wanted, in OpenCV's channel order.
         differences: whether each is stored as its difference from the pixel to the left.
     """
 
@@ -66,29 +66,29 @@ class Interleaved(NamedTuple):
 
 @dataclass
 class Header:
-    """What a file says of its pixels, and beside them.
+    """What a file says about its pixels, and its metadata.
 
     Attributes:
         width: of the pixels as stored.
         height: of the pixels as stored.
-        metadata: EXIF, XMP, ICC and DPI, as found.
-        depth: bits a channel as stored, or None where the decoder's dtype tells it.
-        maximum: the value that stands for white, where it is not all ones.
-        minimum: the value that stands for black.
-        orientation: EXIF orientation that is left to apply after decoding, 1 to 8; None where the
-            file states none outside its XMP.
+        metadata: as found.
+        depth: bits per channel as stored, or None if the decoder's dtype tells it.
+        maximum: the value of white, if not all ones.
+        minimum: the value of black.
+        orientation: EXIF orientation left to apply after decoding, 1 to 8; None if the file states
+            none outside its XMP.
         turned: EXIF orientation that the decoder applies by itself, or None.
-        transparent: the one sample value that stands for transparent, which the decoder ignores.
-        gamma: exponent from stored to linear values, where the file names one and no profile.
+        transparent: the one sample value that means transparent, which the decoder ignores.
+        gamma: exponent from stored to linear values, if the file states one and has no profile.
         multiplied: whether the colours are stored multiplied by alpha.
         negative: whether zero means white, which the decoder ignores.
-        cmyk: whether the pixels are stored as ink.
-        gray: whether the colours that the decoder makes are gray.
-        opaque: whether the last of two or four channels means nothing.
-        cut: whether the last bytes are missing: of the picture's own the decoder tells.
-        lossless: whether it was stored so that nothing need be lost, in a family that may lose.
-        lacking: whether the stored bytes cannot ever unpack to that many pixels.
-        layout: how the samples lie, where OpenCV would not make the right pixels of them by itself.
+        cmyk: whether the pixels are stored as CMYK.
+        gray: whether the decoder returns gray as equal colour channels.
+        opaque: whether the last of two or four channels is to be ignored.
+        cut: whether the last bytes are missing; the decoder tells if any were the picture's.
+        lossless: whether it is stored losslessly, in a family that also has lossy files.
+        lacking: whether the stored bytes can never unpack to that many pixels.
+        layout: how the samples are stored, if OpenCV alone would decode them wrongly.
         decodable: what to hand to the decoder, if not the file as it is.
         warnings: what is lost or guessed, a line each.
     """
@@ -117,5 +117,5 @@ class Header:
 
     @property
     def samples_shown(self) -> int:
-        """How many pixels of gray the decoder is shown for each pixel."""
+        """How many gray pixels the decoder is given for each pixel."""
         return self.layout.samples if isinstance(self.layout, Interleaved) else 1

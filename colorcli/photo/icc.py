@@ -1,6 +1,6 @@
 """ICC profiles of curves and primaries, exactly (ICC.1:2022), and one of sRGB to write.
 
-Profiles made of look-up tables, and those of ink, are `managed`'s business.
+`managed` handles profiles of look-up tables, and those of CMYK.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from colorcli.photo.response import Curve, Response
 
 Doubles = npt.NDArray[np.float64]
 
-# Bradford's cone responses and white points, by which profiles adapt D65 to their own D50.
+# Bradford's cone responses and white points, with which profiles adapt D65 to D50.
 _BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
 )
@@ -33,25 +33,25 @@ def space(profile: bytes) -> str:
     """The colour space of the pixels: "GRAY", "RGB", "CMYK" or another.
 
     Raises:
-        MalformedError: it is no profile.
+        MalformedError: it is not a profile.
     """
     if len(profile) < 132 or profile[36:40] != b"acsp":
-        raise MalformedError("it is no ICC profile")
+        raise MalformedError("it is not an ICC profile")
     return profile[16:20].decode("ascii", "replace").strip()
 
 
 def response(profile: bytes, *, tables: bool = False) -> Response | None:
-    """What a profile of curves and primaries comes down to.
+    """The response that a profile of curves and primaries defines.
 
     Args:
         profile: an ICC profile.
-        tables: look-up tables can be used, and go before the curves of a profile that has both.
+        tables: look-up tables can be used, and are preferred in a profile that has both.
 
     Returns:
-        The response, or None where the profile is of another kind: look-up tables or ink.
+        The response, or None if the profile is of another kind: look-up tables or CMYK.
 
     Raises:
-        MalformedError: it is no profile, or is damaged.
+        MalformedError: it is not a profile, or is damaged.
     """
     kind = space(profile)
     try:
@@ -71,7 +71,7 @@ def response(profile: bytes, *, tables: bool = False) -> Response | None:
 
 @cache
 def srgb() -> bytes:
-    """A profile of sRGB, of version 4: 500 bytes of our own, so nobody's copyright."""
+    """An sRGB profile of version 4: 500 bytes of our own, free of copyright."""
     curve = b"para" + struct.pack(
         ">4xHH5i", 3, 0, *_fixed(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
     )
@@ -101,7 +101,7 @@ def srgb() -> bytes:
 
 
 def _tags(profile: bytes) -> dict[bytes, memoryview]:
-    # Views: copies of tags that overlap would add up to many times the profile.
+    # Views: copies of overlapping tags could add up to many times the profile.
     (count,) = struct.unpack_from(">I", profile, 128)
     tags, view = {}, memoryview(profile)
     for number in range(min(count, 256)):
@@ -126,7 +126,7 @@ def _curve(tag: memoryview) -> Curve:
         raise MalformedError("the ICC profile has an unknown curve")
     (count,) = struct.unpack_from(">I", tag, 8)
     if count > _MAX_TABLE:
-        raise MalformedError("the ICC profile has an absurd curve")
+        raise MalformedError("the ICC profile has too long a curve")
     values = np.array(struct.unpack_from(f">{count}H", tag, 12), np.float64)
     if count == 0:
         return lambda stored: stored
@@ -137,7 +137,7 @@ def _curve(tag: memoryview) -> Curve:
 
 
 def _parametric(kind: int, parameters: list[float]) -> Curve:
-    """y = (a·x + b)^g + e where x ≥ d, else c·x + f; which of them count depends on the kind."""
+    """y = (a·x + b)^g + e if x ≥ d, else c·x + f; the kind decides which parameters apply."""
     g, a, b, c, d, e, f = (*parameters, *(0.0,) * (7 - len(parameters)))
     if kind == 0:
         a = 1.0
@@ -154,14 +154,14 @@ def _parametric(kind: int, parameters: list[float]) -> Curve:
 
 
 def _of_lightness(curve: Curve) -> Curve:
-    """A curve to luminance from one to lightness."""
+    """Turn a curve to lightness into one to luminance."""
     return lambda stored: lab.Y_from_L(100 * curve(stored))
 
 
 def _of_primaries(tags: list[memoryview]) -> Response:
     curves = tuple(_curve(tag) for tag in tags[:3])
     columns = [np.array(struct.unpack_from(">3i", tag, 8), np.float64) / 65536 for tag in tags[3:]]
-    # L is that of the colour under D65, where lab's own formulas live.
+    # L is that of the colour under D65, as in lab's formulas.
     Y = (np.linalg.inv(_D50_FROM_D65) @ np.array(columns).T)[1]
     if abs(Y.sum() - 1) > 0.05:
         raise MalformedError("the ICC profile has no white")

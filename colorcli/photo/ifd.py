@@ -16,11 +16,12 @@ _CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
 EXIF, GPS, INTEROPERABILITY = 0x8769, 0x8825, 0xA005
 POINTERS = (EXIF, GPS, INTEROPERABILITY)
-# What a directory is to others (NewSubfileType): a preview or a mask of one.
-_SUBFILE, _OF_ANOTHER = 254, 0b101
-# Nobody scans more at once.
-_MOST_PAGES = 10_000
 """Tags whose value is the offset of another directory."""
+
+# NewSubfileType, and its bits for a preview or a mask of another directory.
+_SUBFILE, _OF_ANOTHER = 254, 0b101
+# More than anybody scans at once.
+_MOST_PAGES = 10_000
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Entry:
     """One field: its type, how many values, and their bytes in the file's byte order.
 
     Attributes:
-        at: where in the file the bytes lie, where they were read from one.
+        at: offset of the bytes, if they were read from a file.
     """
 
     type: int
@@ -38,10 +39,10 @@ class Entry:
     at: int = 0
 
     def integers(self) -> tuple[int, ...]:
-        """The values, where they are unsigned integers.
+        """The values, as unsigned integers.
 
         Raises:
-            MalformedError: they are not.
+            MalformedError: they are of another type.
         """
         if self.type not in _CODES:
             raise MalformedError("a field has the wrong type")
@@ -51,7 +52,7 @@ class Entry:
         """The first value.
 
         Raises:
-            MalformedError: there is none, or it is no unsigned integer.
+            MalformedError: there is none, or it is not an unsigned integer.
         """
         values = self.integers()
         if not values:
@@ -59,7 +60,7 @@ class Entry:
         return values[0]
 
     def rational(self) -> float:
-        """The first value, an unsigned fraction; 0 where it is none."""
+        """The first value, an unsigned fraction; 0 if it is not one."""
         if self.type != 5 or self.count < 1:
             return 0.0
         above, below = struct.unpack_from(f"{self.order}2I", self.value)
@@ -89,21 +90,21 @@ def structure(data: bytes) -> Structure:
     """Read the header of a TIFF structure.
 
     Raises:
-        MalformedError: it is none.
+        MalformedError: it is not one.
     """
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if order is None or len(data) < 8:
-        raise MalformedError("it does not begin like a TIFF structure")
+        raise MalformedError("it does not begin as a TIFF structure does")
     (magic,) = struct.unpack_from(f"{order}H", data, 2)
     if magic == 42:
         return Structure(order, False, struct.unpack_from(f"{order}I", data, 4)[0])
     if magic == 43 and len(data) >= 16:
         return Structure(order, True, struct.unpack_from(f"{order}Q", data, 8)[0])
-    raise MalformedError("it does not begin like a TIFF structure")
+    raise MalformedError("it does not begin as a TIFF structure does")
 
 
 def read(data: bytes, how: Structure, offset: int) -> tuple[Directory, int]:
-    """Read one directory. Fields that point outside the data are left out.
+    """Read one directory. Fields of unknown type, or outside the data, are skipped.
 
     Args:
         data: the whole structure.
@@ -114,8 +115,8 @@ def read(data: bytes, how: Structure, offset: int) -> tuple[Directory, int]:
         The fields by tag, and the offset of the next directory, 0 for none.
 
     Raises:
-        MalformedError: the directory itself is not inside the data, or its fields share bytes, so
-            that they would unpack to more than there are.
+        MalformedError: the directory itself is not inside the data, or its fields overlap so that
+            they add up to more bytes than there are.
     """
     head, entry, inline, number = ("Q", 20, 8, "Q") if how.big else ("H", 12, 4, "I")
     try:
@@ -134,8 +135,8 @@ def read(data: bytes, how: Structure, offset: int) -> tuple[Directory, int]:
             if size and where + size <= len(data):
                 left -= size
                 if left < 0:
-                    raise MalformedError("a directory has fields of more bytes than the file")
-                # Of two of a kind the first counts, as for libtiff.
+                    raise MalformedError("a directory's fields have more bytes than the file")
+                # Of two fields with one tag the first counts, as in libtiff.
                 fields.setdefault(
                     tag, Entry(kind, values, data[where : where + size], how.order, where)
                 )
@@ -148,10 +149,10 @@ def read(data: bytes, how: Structure, offset: int) -> tuple[Directory, int]:
 
 
 def pages(data: bytes, how: Structure) -> int:
-    """How many directories stand in the chain, without previews and masks of others.
+    """How many directories the chain has, without previews and masks of others.
 
-    Reads of each where the next is and its first field alone: there may be thousands, each as long
-    as the file.
+    Reads only the first field of each, and the offset of the next: there may be thousands, each as
+    long as the file.
     """
     head, entry, number = ("Q", 20, "Q") if how.big else ("H", 12, "I")
     found, seen, at = 0, set[int](), how.first
@@ -172,10 +173,10 @@ def write(fields: Directory, start: int, order: str, *, within: bytes = b"") -> 
     """Serialise one classic directory, with no next one.
 
     Args:
-        fields: by tag; in byte order `order`.
+        fields: by tag, in any byte order.
         start: the offset at which the result will lie.
         order: "<" or ">".
-        within: what the result will be put behind: values that still lie there are not repeated.
+        within: the data that the result will follow: values still found there are not repeated.
 
     Returns:
         The directory followed by its values.
@@ -206,7 +207,7 @@ def write_tree(fields: Directory, below: dict[int, Directory], start: int, order
         order: "<" or ">".
 
     Returns:
-        The directories: the main one comes first.
+        The directories, the main one first.
     """
     placeholder = {tag: long(0, order) for tag in below}
     length = len(write(fields | placeholder, start, order))
@@ -219,7 +220,7 @@ def write_tree(fields: Directory, below: dict[int, Directory], start: int, order
 
 
 def ascii_(text: str, order: str) -> Entry:
-    """An ASCII field; other letters become '?'."""
+    """An ASCII field; other characters become '?'."""
     value = text.encode("ascii", "replace") + b"\0"
     return Entry(2, len(value), value, order)
 
@@ -235,5 +236,5 @@ def long(value: int, order: str) -> Entry:
 
 
 def rational(value: float, order: str) -> Entry:
-    """A RATIONAL field, to a thousandth."""
+    """A RATIONAL field, rounded to thousandths."""
     return Entry(5, 1, struct.pack(f"{order}2I", round(value * 1000), 1000), order)

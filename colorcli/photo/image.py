@@ -1,4 +1,4 @@
-"""A photo in memory: gray as integers, and L made of it for the rows being worked on."""
+"""A photo in memory: gray as integers, and L computed from it for the rows in use."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from colorcli.errors import PhotoError
 
 Array: TypeAlias = npt.NDArray[Any]
 
-# Rows turned to float at once: enough to amortise a call, little beside the photo itself.
+# Rows converted to float at once: enough to amortise a call, little compared with the photo.
 STRIP = 128
 
 
 def reduced(values: Array, maximum: int) -> Array:
-    """uint16 (...) spread over 0 to `maximum`, at most 65535, and rounded: uint16 (...)."""
+    """Scale uint16 (...) to the range 0 to `maximum`, at most 65535, rounded: uint16 (...)."""
     table = ((np.arange(65536) * maximum + 32767) // 65535).astype(np.uint16)
     return np.asarray(table[values])
 
@@ -28,13 +28,13 @@ def reduced(values: Array, maximum: int) -> Array:
 def rescaled(
     L: Callable[[slice], npt.NDArray[np.float32]], shape: tuple[int, int], height: int, width: int
 ) -> npt.NDArray[np.float32]:
-    """L at another size: along each axis averaged where it shrinks, linear where it grows.
+    """L at another size: averaged along an axis that shrinks, linear along one that grows.
 
-    Each row is resized first, strip by strip, then the columns: the result is that of resizing the
-    whole (the filters are separable), without a float copy of it.
+    Rows are resized first, strip by strip, then columns: the result is that of resizing the whole
+    (the filters are separable), without a float copy of it.
 
     Args:
-        L: gives some rows, float32 (h, W) in [0, 100].
+        L: returns some rows, float32 (h, W) in [0, 100].
         shape: (H, W) of all of them.
         height: rows of the result, at least 1.
         width: columns of the result, at least 1.
@@ -56,16 +56,16 @@ def rescaled(
 
 @dataclass
 class Metadata:
-    """What a file says beside its pixels.
+    """The metadata of a file.
 
     Attributes:
-        exif: a TIFF structure (no "Exif" before it), its orientation still as it was read.
+        exif: a TIFF structure (no "Exif" before it), its orientation still as read.
         xmp: an XMP packet, UTF-8.
-        icc: the profile the pixels were stored in.
+        icc: the profile of the stored pixels.
         dpi: pixels per inch, across and down.
         iptc: captions, an IPTC-IIM record.
-        notes: texts as they were stored, each with its kind: b"tEXt", b"zTXt" and b"iTXt" are
-            chunks of a PNG, b"COM" are comments of a JPEG.
+        notes: texts as stored, each with its kind: b"tEXt", b"zTXt" and b"iTXt" are PNG chunks,
+            b"COM" are JPEG comments.
     """
 
     exif: bytes | None = None
@@ -81,13 +81,13 @@ class Photo:
     """A photo, upright.
 
     Attributes:
-        gray: (H, W), uint8 or uint16, encoded with the sRGB curve: of equal L as the source.
-        depth: bits a channel of the source, 8 or 16, and of the result.
+        gray: (H, W), uint8 or uint16, encoded with the sRGB curve, with the L of the source.
+        depth: bits per channel of the source, 8 or 16, and of the result.
         alpha: (H, W), uint8 or uint16 as `depth` says, or None.
         format: the family of the source, a key of `FAMILIES`.
-        metadata: EXIF, XMP, ICC and DPI.
+        metadata: of the source.
         warnings: what was lost or guessed in reading, a line each.
-        lossless: whether the source was stored so that nothing need be lost, in a family that may.
+        lossless: whether the source is stored losslessly, in a family that also has lossy files.
     """
 
     gray: Array
@@ -100,11 +100,11 @@ class Photo:
 
     @classmethod
     def from_array(cls, image: Array) -> Photo:
-        """A photo of pixels in memory, taken as sRGB.
+        """A photo from sRGB pixels in memory.
 
         Args:
-            image: uint8 or uint16: (H, W) or (H, W, 1) gray, (H, W, 2) gray and alpha,
-                (H, W, 3) RGB, (H, W, 4) RGB and alpha. Not copied where it is gray already.
+            image: uint8 or uint16: (H, W) or (H, W, 1) gray, not copied if contiguous;
+                (H, W, 2) gray and alpha, (H, W, 3) RGB, (H, W, 4) RGB and alpha.
 
         Returns:
             The photo, of the array's depth.
@@ -113,11 +113,11 @@ class Photo:
             PhotoError: another shape or dtype, or no pixels.
         """
         if image.dtype not in (np.uint8, np.uint16):
-            raise PhotoError(f"an image of {image.dtype}: uint8 or uint16 is needed")
+            raise PhotoError(f"an image of dtype {image.dtype}: it must be uint8 or uint16")
         if image.ndim == 2:
             image = image[..., None]
         if image.ndim != 3 or image.shape[2] not in (1, 2, 3, 4) or 0 in image.shape:
-            raise PhotoError(f"an array of shape {image.shape} is no image (H, W), (H, W, 1..4)")
+            raise PhotoError(f"an image of shape {image.shape}: it must be (H, W) or (H, W, 1..4)")
         channels = image.shape[2]
         alpha = np.ascontiguousarray(image[..., -1]) if channels in (2, 4) else None
         if channels <= 2:
@@ -138,7 +138,7 @@ class Photo:
         """L of some rows.
 
         Args:
-            rows: which; all of them if left out.
+            rows: which rows; all by default.
 
         Returns:
             float32 (h, W) in [0, 100].
@@ -146,7 +146,7 @@ class Photo:
         return lab.L_from_gray(self.gray[rows])
 
     def L_at(self, height: int, width: int) -> npt.NDArray[np.float32]:
-        """L of the photo at another size, as `rescaled` has it.
+        """L of the photo at another size, as by `rescaled`.
 
         Args:
             height: rows of the result, at least 1.

@@ -1,25 +1,25 @@
-"""IPTC captions among Photoshop's image resources (IPTC-IIM 4.2, Adobe's file format notes)."""
+"""IPTC captions in Photoshop's image resources (IPTC-IIM 4.2, Adobe's file format notes)."""
 
 from __future__ import annotations
 
 import struct
 
 PREFIX = b"Photoshop 3.0\0"
-"""What the resources begin with in a JPEG segment."""
+"""Prefix of the resources in a JPEG segment."""
 
 _CAPTIONS = 0x0404
 
 
 def of_resources(resources: bytes) -> bytes | None:
-    """The captions, out of everything that Photoshop notes.
+    """The captions among Photoshop's resources.
 
-    Thumbnails and print settings, which are of the gray picture, stay behind.
+    Thumbnails and print settings, which belong to the gray picture, are dropped.
 
     Args:
         resources: without `PREFIX`.
 
     Returns:
-        An IIM record, or None where there is none, or it is damaged.
+        An IIM record, or None if there is none, or it is damaged.
     """
     at = 0
     while resources[at : at + 4] == b"8BIM" and at + 12 <= len(resources):

@@ -12,13 +12,13 @@ from colorcli.photo.image import Metadata
 SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
 CODE_STREAM = b"\xff\x4f\xff\x51"
 END = b"\xff\xd9"
-"""What a code stream ends in, and with it a file that was written to its end."""
+"""Ends a code stream, and so a file that was written completely."""
 _COD, _SOT = 0xFF52, 0xFF90
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _EXIF = b"JpgTiffExif->JP2"
 _IPTC = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
-# Colour spaces by number (annex M of part 2) that OpenCV takes for another, or not at all.
-_UNREAD = {12: "ink", 14: "CIELAB", 18: "sYCC", 24: "e-sYCC"}
+# Colour spaces by number (annex M of part 2) that OpenCV mistakes for others or cannot read.
+_UNREAD = {12: "CMYK", 14: "CIELAB", 18: "sYCC", 24: "e-sYCC"}
 _TIP = "save it as gray or sRGB, or in another format"
 
 
@@ -26,7 +26,7 @@ def inspect(data: bytes) -> Header:
     """Read the boxes of a JP2, or the bare code stream of a J2K.
 
     Raises:
-        MalformedError: it is cut off, has no size, or its pixels are of a kind that is not read.
+        MalformedError: it is cut off, has no size, or its pixels are of an unsupported kind.
     """
     if data.startswith(CODE_STREAM):
         return _code_stream(data, 0, len(data))
@@ -57,10 +57,10 @@ def inspect(data: bytes) -> Header:
         raise MalformedError("it has no size")
     if space in _UNREAD:
         raise MalformedError(
-            f"its colours are stored as {_UNREAD[space]}, which is not read", tip=_TIP
+            f"its colours are stored as {_UNREAD[space]}, which is not supported", tip=_TIP
         )
     if unread:
-        header.warnings.append("metadata of a kind that is not read (XML, GeoJP2, …): dropped")
+        header.warnings.append("unsupported metadata (XML, GeoJP2, …): dropped")
     header.metadata = metadata
     header.orientation = exif.orientation(metadata.exif)
     metadata.dpi = metadata.dpi or exif.dpi(metadata.exif)
@@ -75,7 +75,7 @@ def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
         metadata: to be written.
 
     Returns:
-        The file, and a line for each thing that did not fit: none, ever.
+        The file, and no warnings: everything fits.
     """
     parts = []
     for name, start, stop in walk(encoded):
@@ -93,7 +93,7 @@ def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
 
 
 def _code_stream(data: bytes, start: int, stop: int) -> Header:
-    """Size and depth from the SIZ segment, and whether the decoder takes its channels."""
+    """Size and depth from the SIZ segment; channels that the decoder does not take are refused."""
     if data[start : start + 4] != CODE_STREAM:
         raise MalformedError("it has no code stream")
     if data[stop - 2 : stop] != END:
@@ -103,10 +103,12 @@ def _code_stream(data: bytes, start: int, stop: int) -> Header:
     if right <= left or bottom <= top:
         raise MalformedError("it has no size")
     if left or top:
-        raise MalformedError("it does not begin at its canvas' corner, which is not read", tip=_TIP)
+        raise MalformedError(
+            "it does not begin at the corner of its canvas, which is not supported", tip=_TIP
+        )
     if channels not in (1, 3, 4):
-        said = "transparency beside gray" if channels == 2 else f"{channels} channels"
-        raise MalformedError(f"it has {said}, which is not read", tip=_TIP)
+        said = "is gray with transparency" if channels == 2 else f"has {channels} channels"
+        raise MalformedError(f"it {said}, which is not supported", tip=_TIP)
     header = Header(right - left, bottom - top, depth=(depth & 0x7F) + 1)
     header.lossless = _is_reversible(data, start + 2, stop)
     if header.depth not in (8, 16) and header.depth is not None:
@@ -115,7 +117,7 @@ def _code_stream(data: bytes, start: int, stop: int) -> Header:
 
 
 def _is_reversible(data: bytes, at: int, stop: int) -> bool:
-    """Whether the COD segment names the wavelet that loses nothing by itself (5-3)."""
+    """Whether the COD segment names the reversible wavelet (5-3)."""
     while at + 14 <= stop:
         marker, length = struct.unpack_from(">HH", data, at)
         if marker == _COD:

@@ -11,30 +11,30 @@ from colorcli.photo.image import Metadata
 
 _EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
 XMP_ROOM = 65533 - len(_XMP)
-"""Bytes of the largest packet."""
+"""Largest XMP packet, in bytes."""
 _MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _SEQUENTIAL = (0xC0, 0xC1)
 _SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-# In picture data a marker is FF and anything but a stuffed zero, a restart or a fill byte.
+# In picture data, a marker is FF and anything but a stuffed zero, a restart or a fill byte.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-# Where a video behind a picture begins at the latest, after some bytes of its maker's own.
+# Latest offset of a video after the picture: some makers put bytes of their own before it.
 _VIDEO_AT = 64
 _VIDEO = b"MotionPhoto_Data"
-"""What some makers write before it, behind other things."""
-# Payload of a segment, less the ICC header of 14 bytes.
+"""What some makers write before the video, after other data."""
+# Payload of a segment, minus the ICC header of 14 bytes.
 _CHUNK = 65519
 
 
 def inspect(data: bytes) -> Header:
-    """Read the segments of a JPEG, to its very end.
+    """Read all segments of a JPEG.
 
     Raises:
-        MalformedError: it has no size, or is cut off. Where its very end alone is missing, and the
-            decoder can tell, that is a warning.
+        MalformedError: it has no size, is cut off, or its samples are not supported. A missing end
+            that the decoder can check is only a warning.
     """
     said = _Said()
-    # The decoder gets the picture alone: no application data for it to trip over, but Adobe's,
-    # which says how ink is stored.
+    # The decoder gets the picture without application data that could make it fail, except JFIF's
+    # and Adobe's, which says how CMYK is stored.
     keep = [b"\xff\xd8"]
     whole_scan = cut = False
     at = 2
@@ -43,8 +43,8 @@ def inspect(data: bytes) -> Header:
         if found is None:
             if not whole_scan:
                 raise MalformedError("the file is cut off", tip=MEND)
-            # Recovered from a card, say. The decoder tells whether all the rest is there, but takes
-            # zeros, with which what is lost was filled up, for pixels.
+            # Recovered from a memory card, say. The decoder tells whether all the rest is there,
+            # but takes zeros, which may fill the lost part, for pixels.
             scan = keep.pop().rstrip(b"\0")
             keep += [scan, b"\0" if scan.endswith(b"\xff") else b"", b"\xff\xd9"]
             at, cut = len(data), True
@@ -75,14 +75,14 @@ def inspect(data: bytes) -> Header:
     header.decodable = b"".join(keep)
     header.cut = cut
     if cut:
-        header.warnings.append("its last bytes are missing, but none of the picture's")
+        header.warnings.append("its last bytes are missing, but the picture is complete")
     if not said.several and (behind := _behind(data, at)):
         header.warnings.append(behind)
     return header
 
 
 class _Said:
-    """What the segments of a JPEG say, one after the other."""
+    """Collects the segments of a JPEG."""
 
     def __init__(self) -> None:
         self.several = False
@@ -96,10 +96,10 @@ class _Said:
         self._more_xmp = False
 
     def take(self, marker: int, body: bytes) -> None:
-        """Note what a segment says.
+        """Record one segment.
 
         Raises:
-            MalformedError: the samples are of a kind that is not read.
+            MalformedError: the samples are of an unsupported kind.
         """
         if marker in _SIZES and len(body) >= 6:
             self._take_size(marker, body)
@@ -117,24 +117,24 @@ class _Said:
             self._comments.append((b"COM", body))
 
     def is_all_of(self, scan: bytes) -> bool:
-        """Whether the scan that begins with this segment is the only one of the picture."""
+        """Whether the scan that begins with this segment is the picture's only one."""
         return self._sequential and scan[:1] == bytes((self._channels,))
 
     def header(self) -> Header:
-        """All that was said.
+        """The header of the picture.
 
         Raises:
-            MalformedError: no size was.
+            MalformedError: it has no size.
         """
         header, metadata = self._header, self._metadata
         if header is None:
             raise MalformedError("it has no size")
         if self._more_xmp:
-            header.warnings.append("XMP beyond its first 64 KB is not read: dropped")
+            header.warnings.append("XMP beyond its first 64 KB is not supported: dropped")
         if self.several:
             header.warnings.append("several pictures: only the first is read")
         captions = (iptc.of_resources(part) for part in self._resources)
-        # A block may go on in the next segment.
+        # A block may continue in the next segment.
         whole = b"".join(self._resources)
         metadata.iptc = next(filter(None, captions), None) or iptc.of_resources(whole)
         metadata.notes = tuple(self._comments)
@@ -148,7 +148,7 @@ class _Said:
         depth, height, width, channels = struct.unpack_from(">BHHB", body)
         if depth != 8:
             raise MalformedError(
-                f"its samples have {depth} bits, which are not read", tip="save it with 8 bits"
+                f"its samples have {depth} bits, which is not supported", tip="save it with 8 bits"
             )
         self._channels = channels
         if self._header is None:
@@ -166,11 +166,11 @@ class _Said:
 
 
 def _behind(data: bytes, at: int) -> str | None:
-    """What follows the picture, which ends at `at`, in words."""
+    """A warning for what follows the picture, which ends at `at`, or None."""
     if data[at : at + 3] == b"\xff\xd8\xff":
-        return "another JPEG behind the picture: only the first is read"
+        return "another JPEG after the picture: only the first is read"
     if b"ftyp" in data[at : at + _VIDEO_AT] or data.find(_VIDEO, at) >= 0:
-        return "a video behind the picture (a motion photo): dropped"
+        return "a video after the picture (a motion photo): dropped"
     return None
 
 
@@ -182,7 +182,7 @@ def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
         metadata: to be written.
 
     Returns:
-        The file, and a line for each thing that did not fit.
+        The file, and a warning for each thing that did not fit.
     """
     lost = []
     segments = []

@@ -1,4 +1,4 @@
-"""Pixels through look-up-table and ink profiles, by Pillow (extra `profiles`)."""
+"""Convert pixels through ICC profiles to sRGB with Pillow (extra `profiles`)."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def available() -> bool:
 
 
 def srgb_of_pixels(pixels: Array, profile: bytes) -> Array | None:
-    """Gray or RGB pixels through a profile, at 8 bits, which is what Pillow converts at.
+    """Convert gray or RGB pixels through a profile, at Pillow's 8 bits.
 
     Args:
         pixels: uint8 or uint16, (H, W) or (H, W, 3) RGB.
         profile: ICC.
 
     Returns:
-        uint8 (H, W, 3) sRGB, or None where the profile cannot be used.
+        uint8 (H, W, 3) sRGB, or None if the profile cannot be used.
     """
     from PIL import Image
 
@@ -37,19 +37,19 @@ def srgb_of_pixels(pixels: Array, profile: bytes) -> Array | None:
 
 
 def srgb_of_ink(data: bytes, profile: bytes) -> Array | None:
-    """A CMYK file, decoded and taken through its profile.
+    """Decode a CMYK file, and convert it through its profile.
 
     Args:
         data: a JPEG or TIFF file whose limits were checked.
         profile: ICC.
 
     Returns:
-        uint8 (H, W, 3) sRGB, or None where the file or the profile cannot be used.
+        uint8 (H, W, 3) sRGB, or None if the file or the profile cannot be used.
     """
     from PIL.JpegImagePlugin import JpegImageFile
     from PIL.TiffImagePlugin import TiffImageFile
 
-    # Not by `Image.open`, which has a limit of its own.
+    # Not `Image.open`, which has a limit of its own.
     kind = JpegImageFile if data.startswith(b"\xff\xd8") else TiffImageFile
     try:
         with kind(io.BytesIO(data)) as image:

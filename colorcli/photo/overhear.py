@@ -1,11 +1,11 @@
-"""What a C library writes on standard error while it works, caught instead of shown.
+"""Capture what a C library writes to standard error.
 
-OpenCV prints what an encoder refuses, libjpeg mends damaged pictures and libpng explains its
-refusals by printing, past every hook that OpenCV offers. The words are needed (nothing else tells
-that a JPEG is damaged in its middle), and standard error is promised to hold one line a failure.
-Turning descriptor 2 elsewhere for the whole process would swallow the lines of other threads and
-need a lock around every decoder. Linux can give one thread a table of descriptors of its own:
-there, a turned descriptor 2 is seen by nobody else, needs no lock, and is gone with the thread.
+OpenCV prints why an encoder refuses, libjpeg what it repairs in damaged pictures and libpng its
+errors, past every hook that OpenCV offers. The text is needed (nothing else tells that a JPEG is
+damaged in its middle), and we promise one line per failure on standard error. Redirecting
+descriptor 2 for the whole process would swallow the lines of other threads and need a lock around
+every decoder. Linux can give one thread its own descriptor table: there, a redirected descriptor 2
+affects no other thread, needs no lock, and disappears with the thread.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _T = TypeVar("_T")
 
 # close_range is 436 on every architecture. Unlike unshare, containers allow it.
 _CLOSE_RANGE, _ALL, _UNSHARE = 436, 0xFFFFFFFF, 2
-# Nobody needs more of a library's complaints.
+# More of a library's errors is of no use.
 _ENOUGH = 4096
 
 
@@ -30,17 +30,17 @@ def overhear(
     call: Callable[[], _T],
     while_heard: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> tuple[_T, str | None]:
-    """Call something in a thread of its own, and catch what it prints on standard error.
+    """Call something in a thread of its own, and capture what it prints on standard error.
 
-    Costs a tenth of a millisecond. Where the system offers no such thread (not Linux, or older
-    than 5.9), nothing is caught.
+    Costs a tenth of a millisecond. Where the system cannot do that (not Linux, or older than 5.9),
+    nothing is captured.
 
     Args:
-        call: raises what it likes; may not need a descriptor that is open already.
-        while_heard: entered around it, where what it prints is caught.
+        call: may raise anything; must not need a descriptor that is open already.
+        while_heard: entered around the call if its output is captured.
 
     Returns:
-        What it returns, and what it printed: at most 4096 bytes; None where nothing is caught.
+        Its result, and what it printed: at most 4096 bytes; None if nothing can be captured.
     """
     if sys.platform != "linux":
         return call(), None
@@ -67,7 +67,7 @@ def _apart(
         with while_heard():
             result = call()
     finally:
-        # Threads that the library has started meanwhile, and keeps, share this table.
+        # Threads that the library has started meanwhile, and keeps running, share this table.
         os.dup2(shown, 2)
     said = os.pread(caught, _ENOUGH, 0).decode("utf-8", "replace")
     os.close(caught)
@@ -76,9 +76,9 @@ def _apart(
 
 
 def _leave_descriptors() -> bool:
-    """Give this thread a table of its own, with standard input, output and error alone.
+    """Give this thread its own table, with only standard input, output and error.
 
-    The rest is closed in it: copies would keep files and pipes open that others mean to close.
+    The rest is closed in it: copies would keep files and pipes open that other threads close.
     """
     try:
         syscall = ctypes.CDLL(None).syscall

@@ -13,9 +13,9 @@ from colorcli.photo.image import Metadata
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP = b"XML:com.adobe.xmp"
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
-# ImageMagick's wrapping of EXIF and others: it would show the gray photo's size and thumbnail.
+# EXIF and others as wrapped by ImageMagick, which would show the gray photo's size and thumbnail.
 _WRAPPED = b"Raw profile type "
-# A profile or packet that unpacks to more is no profile but a bomb.
+# A profile or packet that unpacks to more is a decompression bomb.
 _UNPACKED = 16 * 1024**2
 # Deflate unpacks two bits to 258 bytes at best (RFC 1951).
 _DEFLATE = 1032
@@ -23,20 +23,20 @@ _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 
 def inspect(data: bytes) -> Header:
-    """Read the chunks of a PNG, to its very end, and check their sums.
+    """Read all chunks of a PNG, and verify their checksums.
 
     Raises:
-        MalformedError: it is cut off, damaged, or has no size.
+        MalformedError: it is cut off, damaged, has no size, or is stored for HDR.
     """
     said: _Said | None = None
-    # The decoder gets the picture alone, with nothing beside it to trip over.
+    # The decoder gets the picture without metadata that could make it fail.
     keep = [SIGNATURE]
     packed = 0
     for name, start, stop in _chunks(data):
         if name == b"IHDR":
             said = _Said(data[start:stop])
         elif said is None:
-            raise MalformedError("it does not begin with its size")
+            raise MalformedError("it does not begin with its header")
         elif name == b"IDAT":
             packed += stop - start
         else:
@@ -52,10 +52,10 @@ def inspect(data: bytes) -> Header:
 
 
 class _Said:
-    """What the chunks of a PNG say, one after the other.
+    """Collects the chunks of a PNG.
 
     Args:
-        size: the body of the first of them, IHDR.
+        size: the body of the first chunk, IHDR.
     """
 
     def __init__(self, size: bytes) -> None:
@@ -71,12 +71,12 @@ class _Said:
 
     @property
     def unpacked_bytes(self) -> int:
-        """Of the pixels, at least."""
+        """Lower bound for the unpacked pixels."""
         pixels = self._header.width * self._header.height
         return pixels * self._bits * _CHANNELS.get(self._kind, 1) // 8
 
     def take(self, name: bytes, body: bytes) -> None:
-        """Note what a chunk says."""
+        """Record one chunk."""
         if name in _TEXTS:
             self._take_text(name, body)
         elif name in (b"gAMA", b"sRGB", b"cICP", b"iCCP"):
@@ -89,17 +89,17 @@ class _Said:
                 self._metadata.dpi = (across * 0.0254, down * 0.0254)
         elif name == b"tRNS" and self._kind == 0 and len(body) >= 2:
             (transparent,) = struct.unpack_from(">H", body)
-            # OpenCV spreads samples of fewer bits over 8.
+            # OpenCV scales samples of fewer bits to 8.
             scale = 255 // ((1 << self._bits) - 1) if self._bits < 8 else 1
             self._header.transparent = transparent * scale
         elif name == b"acTL":
             self._header.warnings.append("animated: only the first picture is read")
 
     def finished(self) -> Header:
-        """All that was said."""
+        """The header of the picture."""
         header, metadata = self._header, self._metadata
-        # Of cICP, iCCP, sRGB and gAMA the first that is there counts; but where a code point only
-        # says that tones are sRGB's, a profile says the same more exactly.
+        # Of cICP, iCCP, sRGB and gAMA, the first present counts; but a profile is more exact than
+        # a code point that only means sRGB.
         if self._transfer is not None:
             header.gamma = cicp.gamma(self._transfer)
             if header.gamma is not None:
@@ -108,7 +108,7 @@ class _Said:
             header.gamma = self._gamma
         if self._wrapped:
             header.warnings.append(
-                "metadata as ImageMagick wraps it into text is not read: dropped"
+                "metadata wrapped into text by ImageMagick is not supported: dropped"
             )
         metadata.notes = tuple(self._texts)
         metadata.dpi = metadata.dpi or exif.dpi(metadata.exif)
@@ -124,7 +124,7 @@ class _Said:
             self._texts.append((name, body))
 
     def _take_curve(self, name: bytes, body: bytes) -> None:
-        """What says how samples turn into light."""
+        """Record a chunk that says how samples map to light."""
         if name == b"sRGB":
             self._tagged = True
         elif name == b"cICP" and len(body) == 4:
@@ -135,8 +135,8 @@ class _Said:
                 self._header.warnings.append("the ICC profile is damaged: dropped")
         elif name == b"gAMA" and len(body) == 4:
             (stored,) = struct.unpack(">I", body)
-            # The bounds of libpng, beyond which no curve is meant; and 0.45455 is the stand-in for
-            # the sRGB curve, not a curve of its own.
+            # libpng's bounds, beyond which values are meaningless; and 0.45455 stands for the sRGB
+            # curve, not for a curve of its own.
             meant = 16 <= stored <= 625_000_000 and abs(100000 / stored - 2.2) > 0.01
             self._gamma = 100000 / stored if meant else None
 
@@ -149,7 +149,7 @@ def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
         metadata: to be written.
 
     Returns:
-        The file, and a line for each thing that did not fit: none, ever.
+        The file, and no warnings: everything fits.
     """
     added = []
     if metadata.icc is not None:
@@ -167,7 +167,11 @@ def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and stop of the body of each chunk, its sum checked where it matters."""
+    """Name, start and stop of the body of each chunk; damaged ancillary ones are skipped.
+
+    Raises:
+        MalformedError: the file is cut off, or a critical chunk is damaged.
+    """
     at = len(SIGNATURE)
     view = memoryview(data)
     while True:
@@ -188,7 +192,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def chunk(name: bytes, body: bytes) -> bytes:
-    """A chunk as it stands in a PNG: its length, its name, its body, and the CRC of both."""
+    """A PNG chunk: its length, name and body, and the CRC of name and body."""
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 

@@ -1,4 +1,4 @@
-"""PNM and PAM: the header, and a writer, which is shorter than asking OpenCV (netpbm formats)."""
+"""PNM and PAM (netpbm formats): the header, and a writer, which is shorter than using OpenCV's."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from colorcli.photo.header import Header, MalformedError, Raw
 from colorcli.photo.image import Array
 
 _TOKEN = re.compile(rb"\s*(?:#[^\n]*\n\s*)*(\d{1,9})")
-# A header is short; comments of this length are an attack on the reader.
+# A header is short; comments of this length are an attack.
 _HEADER = 65536
-# Kinds of PAM, and how many channels each has; each may have alpha beside.
+# Tuple types of PAM, and how many channels each has; each may add alpha.
 _TUPLES = {b"BLACKANDWHITE": 1, b"GRAYSCALE": 1, b"RGB": 3}
 
 
@@ -20,7 +20,7 @@ def inspect(data: bytes) -> Header:
     """Read the header of a PBM, PGM, PPM or PAM.
 
     Raises:
-        MalformedError: it is cut off, has no size, or its pixels are of a kind that is not read.
+        MalformedError: it is cut off, has no size, or its pixels are of an unsupported kind.
     """
     if data[:2] == b"P7":
         fields, start = _pam(data)
@@ -42,7 +42,7 @@ def inspect(data: bytes) -> Header:
         channels, binary, start = (3 if kind in (3, 6) else 1), kind > 3, at + 1
     if not (width and height and 0 < maximum < 65536 and 0 < channels <= 4):
         raise MalformedError("it has no size")
-    # Stored bits are ink, decoded to 0 and 255.
+    # PBM's bits, of which 1 is black, are decoded to 0 and 255.
     bits = data[:2] in (b"P1", b"P4")
     row = (width + 7) // 8 if bits else width * channels * (1 if maximum < 256 else 2)
     if len(data) < start + (row * height if binary else height):
@@ -52,10 +52,10 @@ def inspect(data: bytes) -> Header:
     if binary and re.match(rb"\s*P[1-7]\s", data[start + row * height : start + row * height + 64]):
         header.warnings.append("several pictures: only the first is read")
     if maximum < 255 and not binary and not bits:
-        # OpenCV would spread the samples itself, and round them down.
+        # OpenCV would scale the samples itself, and round them down.
         data = header.decodable = data[: digits[0]] + b"255" + data[digits[1] :]
     if not binary:
-        # A last number at the very end is one that OpenCV does not find.
+        # OpenCV does not find a number that ends the file.
         header.decodable = data + b"\n"
     if binary and not bits:
         header.layout = Raw(start, channels)
@@ -64,7 +64,7 @@ def inspect(data: bytes) -> Header:
 
 
 def write(pixels: Array, comment: str | None) -> bytes:
-    """Encode pixels as PPM, or with transparency as PAM.
+    """Encode pixels as PPM, or as PAM if they have alpha.
 
     Args:
         pixels: (H, W, 3) RGB or (H, W, 4) RGB and alpha, uint8 or uint16.
@@ -97,7 +97,7 @@ def _pam(data: bytes) -> tuple[dict[bytes, int], int]:
         name, _, value = line.partition(b" ")
         value = value.strip()
         if name == b"TUPLTYPE":
-            # Several of them are one, by the rules.
+            # The specification joins several lines into one.
             kind = b" ".join((kind, value)).strip()
         elif re.fullmatch(rb"\d{1,9}", value):
             fields[name] = int(value)
@@ -107,7 +107,7 @@ def _pam(data: bytes) -> tuple[dict[bytes, int], int]:
         if colours not in _TUPLES or fields.get(b"DEPTH", 0) != channels:
             raise MalformedError(
                 f"its pixels are {fields.get(b'DEPTH', 0)} channels of "
-                f"{kind[:40].decode('ascii', 'replace')!r}, which is not read",
+                f"{kind[:40].decode('ascii', 'replace')!r}, which is not supported",
                 tip="save it as RGB, or as GRAYSCALE",
             )
     return fields, end + len(b"\nENDHDR\n")

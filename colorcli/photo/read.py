@@ -1,4 +1,4 @@
-"""A photo file, read whole."""
+"""Read a photo file, pixels and metadata."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from colorcli.photo.turn import upright
 
 
 def _opencv_pixels(stated: str | None) -> int:
-    """The limit as OpenCV understands the variable: 2000MB is 2000 × 1024²."""
+    """The limit as OpenCV parses the variable: 2000MB is 2000 × 1024²."""
     found = re.fullmatch(r"([0-9]{1,18})(MB|Mb|mb|KB|Kb|kb)?", stated or "")
     if found is None:
         return 1 << 30
     return int(found[1]) << {"": 0, "k": 10, "m": 20}[(found[2] or "")[:1].lower()]
 
 
-# What OpenCV itself refuses; it can be raised only before OpenCV is loaded.
+# OpenCV's own limits; the one on pixels can be raised only before OpenCV is loaded.
 _OPENCV_PIXELS = _opencv_pixels(os.environ.get("OPENCV_IO_MAX_IMAGE_PIXELS"))
 _OPENCV_SIDE = 1 << 20
 
 # Above a microscope's, and within what every format can store.
 _ABSURD_DPI = 50_000
-# Texts beside the pixels that are kept, all together.
+# Bytes of text metadata that are kept, all together.
 _NOTES = 1024**2
 CHUNK = 1 << 24
-"""Bytes taken from a pipe at once."""
+"""Bytes read from a pipe at once."""
 
 _READERS: dict[str, Callable[[bytes], Header]] = {
     "jpeg": jpeg.inspect,
@@ -61,7 +61,7 @@ class Limits(NamedTuple):
 
     @classmethod
     def given(cls, pixels: int | None, bytes: int | None) -> Limits:  # noqa: A002
-        """The usual limits but for those that are given."""
+        """The usual limits, except for those given."""
         asked = {"pixels": pixels, "bytes": bytes}
         return cls(**{name: value for name, value in asked.items() if value is not None})
 
@@ -75,20 +75,20 @@ def read_photo(
     limits: Limits = USUAL_LIMITS,
     name: str | None = None,
 ) -> Photo:
-    """Read a photo, upright, with everything it says beside its pixels.
+    """Read a photo, upright, with its metadata.
 
-    The family is told by the first bytes, never by the name.
+    The format is recognised by the first bytes, never by the name.
 
     Args:
         source: a file, or its bytes.
-        limits: what is refused, before it is decoded.
-        name: what errors call the photo; the path, if left out.
+        limits: checked before decoding.
+        name: of the photo in error messages; by default its path.
 
     Returns:
         The photo. `Photo.warnings` says what was lost or guessed.
 
     Raises:
-        PhotoError: it cannot be read, is no photo, is damaged, or is over a limit.
+        PhotoError: it cannot be read, is not a photo, is damaged, or is over a limit.
     """
     if not isinstance(source, bytes):
         source = Path(source)
@@ -106,23 +106,23 @@ def read_photo(
 
 
 def read_rgb(data: bytes, *, limits: Limits = USUAL_LIMITS) -> Array:
-    """Read a photo's colours, upright, through its profile: what `read_photo` takes L of.
+    """Read a photo's colours, upright, through its profile; `read_photo` keeps only their L.
 
     Args:
         data: an encoded photo.
-        limits: what is refused, before it is decoded.
+        limits: checked before decoding.
 
     Returns:
-        sRGB, uint8 (H, W, 3). A gray photo has three equal channels; alpha is left out.
+        sRGB, uint8 (H, W, 3). A gray photo has three equal channels; alpha is dropped.
 
     Raises:
-        PhotoError: it is no photo, is damaged, or is over a limit. The message names no file.
+        PhotoError: it is not a photo, is damaged, or is over a limit. The message names no file.
     """
     return _open(data, limits, "", rgb_of).image
 
 
 class _Opened(NamedTuple):
-    """A decoded file: an image upright, gray or in colour, and what was learned on the way."""
+    """A decoded file: the upright image, gray or in colour, and what is known about it."""
 
     family: str
     header: Header
@@ -134,14 +134,14 @@ class _Opened(NamedTuple):
 def _open(
     data: bytes, limits: Limits, prefix: str, finish: Callable[[Array, bytes, Header], Array]
 ) -> _Opened:
-    """Decode what is within the limits, `finish` its pixels, and set them upright.
+    """Check the limits, decode, `finish` the pixels, and turn them upright.
 
     Raises:
         PhotoError: as `read_photo`; the message begins with `prefix`.
     """
     family = family_of(data)
     if family is None:
-        raise PhotoError(f"{prefix}not a photo of any format that is read", tip=_KNOWN)
+        raise PhotoError(f"{prefix}not a photo of a supported format", tip=_KNOWN)
     header: Header | None = None
     try:
         header = _READERS[family](data)
@@ -167,7 +167,7 @@ def _open(
 
 
 def family_of(data: bytes) -> str | None:
-    """The family that the first bytes tell, a key of `FAMILIES`, or None."""
+    """The family that the first bytes identify, a key of `FAMILIES`, or None."""
     if data[:3] == b"\xff\xd8\xff":
         return "jpeg"
     if data.startswith(png.SIGNATURE):
@@ -188,13 +188,13 @@ def family_of(data: bytes) -> str | None:
 
 
 _KNOWN = (
-    "convert it first, to PNG or TIFF, say; "
+    "convert it first, for example to PNG or TIFF; "
     "supported are JPEG, PNG, TIFF, WebP, AVIF, JPEG 2000, BMP and PNM"
 )
 
 
 def _bytes_of(source: Path | bytes, limits: Limits, label: str) -> bytes:
-    """The bytes of a source, if there are any and not too many."""
+    """The bytes of a source, refused if there are none or too many."""
     try:
         if isinstance(source, bytes):
             data, size = source, len(source)
@@ -220,9 +220,9 @@ def _bytes_of(source: Path | bytes, limits: Limits, label: str) -> bytes:
 
 
 def read_up_to(file: BinaryIO, limit: int, *, expected: int = CHUNK) -> bytes:
-    """What there is to read, or one byte more than the limit.
+    """Read everything, or one byte more than the limit.
 
-    Never asks for many bytes more than are expected: Python sets aside what is asked for.
+    Never requests many more bytes than expected: Python allocates what is requested.
 
     Args:
         file: a file or a pipe.
@@ -239,7 +239,7 @@ def read_up_to(file: BinaryIO, limit: int, *, expected: int = CHUNK) -> bytes:
 
 
 def _turn(header: Header) -> int:
-    """The orientation to apply; what metadata say of places in the picture is turned with it."""
+    """The orientation to apply; positions and resolution in the metadata are turned with it."""
     metadata, orientation = header.metadata, header.orientation
     if orientation is None:
         orientation = xmp.orientation(metadata.xmp) or 1
@@ -280,23 +280,23 @@ def _check_pixels(header: Header, limits: Limits, prefix: str) -> None:
 
 
 def _drop_garbage(header: Header) -> None:
-    """What cannot be read, or makes no sense, is not passed on."""
+    """Drop metadata that cannot be read, makes no sense, or is too long."""
     metadata = header.metadata
     if metadata.dpi is not None and not all(1 <= value <= _ABSURD_DPI for value in metadata.dpi):
         metadata.dpi = None
     kept = 0
     for count, (_, text) in enumerate(metadata.notes):
-        # 12 bytes are what a chunk costs beside its text.
+        # A chunk costs 12 bytes besides its text.
         kept += len(text) + 12
         if kept > _NOTES:
             metadata.notes = metadata.notes[:count]
-            header.warnings.append("texts beside the pixels are over 1 MB: the rest is dropped")
+            header.warnings.append("text metadata is over 1 MB: the rest is dropped")
             break
     if metadata.exif is not None and not exif.is_sound(metadata.exif):
         metadata.exif = None
         header.warnings.append("the EXIF data is damaged: dropped")
     if metadata.xmp is not None:
-        # Some programs end it like a C string.
+        # Some programs terminate it like a C string.
         metadata.xmp = metadata.xmp.rstrip(b"\0")
         if not xmp.is_sound(metadata.xmp):
             metadata.xmp = None

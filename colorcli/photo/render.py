@@ -14,27 +14,27 @@ from colorcli.photo.image import STRIP, Array, Photo
 from colorcli.processor import usable_cores
 
 FEW = 1 << 20
-"""Pixels up to which threads take longer than they save."""
+"""Pixels up to which threads cost more time than they save."""
 
 BLOCK_OF_SEVERAL = 65536
-"""Pixels that each of several threads converts at once; one alone is faster with `lab.BLOCK`."""
+"""Pixels that each of several threads converts at once; a single one is faster with `lab.BLOCK`."""
 
 
 class AbRows(Protocol):
-    """Colours of a photo, made for the rows asked for, by several threads at once."""
+    """Colours of a photo, computed by rows; several threads may ask at once."""
 
     def rows(self, start: int, L: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """The ab of the rows from `start` whose L is (n, W): float32 (n, W, 2), CIELAB units."""
+        """ab of the rows from `start`, whose L is (n, W): float32 (n, W, 2), CIELAB units."""
         ...
 
 
 def render(photo: Photo, ab: AbRows, *, bgr: bool = False) -> Array:
-    """The coloured pixels. Where a colour does not exist in sRGB, chroma gives way, not L.
+    """The coloured pixels. A colour outside the sRGB gamut loses chroma, not L.
 
     Args:
-        photo: gives L, alpha and depth.
-        ab: gives the colours.
-        bgr: order the channels B, G, R (, alpha), as OpenCV's encoders want them.
+        photo: provides L, alpha and depth.
+        ab: provides the colours.
+        bgr: order the channels B, G, R (, alpha), as OpenCV's encoders expect.
 
     Returns:
         (H, W, 3), or (H, W, 4) with the photo's own alpha: uint8 or uint16 as `photo.depth` says.
@@ -53,7 +53,7 @@ def render(photo: Photo, ab: AbRows, *, bgr: bool = False) -> Array:
         for start in starts:
             colour(start, lab.BLOCK)
     else:
-        # NumPy and OpenCV let go of the interpreter, so threads help.
+        # NumPy and OpenCV release the GIL, so threads help.
         with ThreadPoolExecutor(min(4, usable_cores())) as pool:
             list(pool.map(colour, starts, repeat(BLOCK_OF_SEVERAL)))
     if photo.alpha is not None:

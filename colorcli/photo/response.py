@@ -1,4 +1,4 @@
-"""From stored values to luminance, through curves and primaries: what a profile comes down to."""
+"""From stored values to luminance, through curves and primaries, as a profile defines."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ Curve = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 
 
 class Response(NamedTuple):
-    """How stored values mean light.
+    """How stored values map to light.
 
     Attributes:
         curves: one for gray, or one each for R, G, B.
-        weights: of each channel's light in the luminance; they add up to 1.
+        weights: share of each channel's light in the luminance; their sum is 1.
     """
 
     curves: tuple[Curve, ...]
     weights: tuple[float, ...]
 
     def is_srgb(self) -> bool:
-        """Whether it is sRGB to half a level of 8 bits: gray values mean what they mean there."""
+        """Whether it equals sRGB to half an 8-bit level."""
         stored = np.linspace(0.0, 1.0, 256)
         off = max(np.abs(srgb.encode(curve(stored)) - stored).max() for curve in self.curves)
         weights = np.abs(np.subtract(self.weights, lab.LUMINANCE)) if len(self.curves) == 3 else 0.0
@@ -37,8 +37,8 @@ class Response(NamedTuple):
         """The sRGB-encoded gray of equal L.
 
         Args:
-            pixels: uint8 or uint16, (H, W) gray, or (H, W, 3) RGB through a response of three
-                channels. Gray through one of three means R = G = B.
+            pixels: uint8 or uint16, (H, W) gray, or (H, W, 3) RGB for a response of three
+                channels. For such a response, gray means R = G = B.
 
         Returns:
             uint16 (H, W).

@@ -1,4 +1,4 @@
-"""What an EXIF orientation does: to pixels, and to places that metadata state in them."""
+"""Apply an EXIF orientation, to pixels and to positions that metadata state in them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def upright(image: Array, orientation: int) -> Array:
 
 
 def place(across: float, down: float, orientation: int) -> tuple[float, float]:
-    """A place of the stored picture in the upright one; both as shares of width and height."""
+    """Map a position in the stored picture to the upright one; both in shares of width, height."""
     if orientation >= 5:
         across, down = down, across
     if orientation in (2, 3, 6, 7):

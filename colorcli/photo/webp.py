@@ -57,11 +57,11 @@ def joined(colours: bytes, transparent: bytes) -> bytes:
     """The colours of one lossy WebP with the transparency of another.
 
     Args:
-        colours: of a picture without transparency.
+        colours: a picture without transparency.
         transparent: the same picture with it.
 
     Returns:
-        A WebP, or `transparent` where that turns out to be opaque.
+        A WebP, or `transparent` if that turns out to be opaque.
     """
     alpha = [_chunk(name, bytes(body)) for name, body in _chunks(transparent) if name == b"ALPH"]
     if not alpha:
@@ -76,10 +76,10 @@ def embed(encoded: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
 
     Args:
         encoded: a WebP as the encoder made it.
-        metadata: to be written; the resolution is EXIF's business here.
+        metadata: to be written; the resolution belongs in its EXIF.
 
     Returns:
-        The file, and a line for each thing that did not fit: none, ever.
+        The file, and no warnings: everything fits.
     """
     if metadata.exif is None and metadata.xmp is None and metadata.icc is None:
         return encoded, []

@@ -1,4 +1,4 @@
-"""XMP: the packet of the source, made to fit the coloured photo (ISO 16684-1)."""
+"""XMP: adapt the packet of the source to the coloured photo (ISO 16684-1)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from html import escape
 
 from colorcli.photo.turn import place
 
-# IPTC's word for a picture that is partly made by a trained model.
+# IPTC's term for a picture that is partly made by a trained model.
 _SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _EMPTY = (
     b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>'
@@ -18,10 +18,10 @@ _EMPTY = (
 )
 _CLOSING = b"</rdf:RDF>"
 _PADDING = re.compile(rb"\s+(?=<\?xpacket end)")
-# As an attribute, and as an element: what is before the digit, the digit.
+# As an attribute or an element. Groups: what is before the digit, the digit.
 _ORIENTATION = re.compile(rb"(tiff:Orientation\s*=\s*[\"']|<tiff:Orientation>\s*)(\d)")
 
-# What was true of gray pixels, and is of RGB.
+# Properties that describe gray pixels, and their values for RGB.
 _OF_GRAY = [
     (re.compile(rb"(%s\s*=\s*[\"']|<%s>)[^\"'<]*" % (name, name)), value)
     for name, value in (
@@ -32,8 +32,8 @@ _OF_GRAY = [
     )
 ]
 
-# Places of faces and things (Metadata Working Group, 5.9): the element with the place, and that
-# with the size of the picture it holds for. Values are attributes of it or elements in it.
+# Regions of faces and things (Metadata Working Group, 5.9): the element with the region, and the
+# one with the picture size it refers to. Values are attributes or child elements.
 _AREA, _APPLIED = b"mwg-rs:Area", b"mwg-rs:AppliedToDimensions"
 _VALUE = rb"(%s\s{0,9}=\s{0,9}[\"']|<%s>\s{0,9})([-+.\deE]{1,30})"
 # As Windows states them: left, top, width and height.
@@ -41,7 +41,7 @@ _RECTANGLE = re.compile(
     rb"(MPReg:Rectangle\s{0,9}=\s{0,9}[\"']|<MPReg:Rectangle>\s{0,9})"
     rb"([-+.\deE]{1,30}),\s{0,9}([-+.\deE]{1,30}),\s{0,9}([-+.\deE]{1,30}),\s{0,9}([-+.\deE]{1,30})"
 )
-# A video or a brighter picture behind the photo, which stay behind.
+# They describe a video or gain map after the photo, which are dropped.
 _BEHIND = re.compile(
     rb"\s(?:GCamera|hdrgm):\w{1,50}\s{0,9}=\s{0,9}(?:\"[^\"]{0,1000}\"|'[^']{0,1000}')"
 )
@@ -60,13 +60,13 @@ def orientation(xmp: bytes | None) -> int | None:
 
 
 def turned(xmp: bytes, orientation: int, size: tuple[int, int]) -> bytes:
-    """The packet with the places of faces and things turned with the picture.
+    """The packet with the regions of faces and things turned with the picture.
 
     Args:
         xmp: a packet.
-        orientation: 2 to 8: how the stored picture is to be turned.
-        size: width and height of the stored picture. Places that state the size of the upright one
-            are upright already.
+        orientation: of the stored picture, 2 to 8.
+        size: width and height of the stored picture. Regions that refer to the size of the upright
+            one are upright already.
     """
     stated = next((_values(xmp[part], b"stDim", b"wh") for part in _elements(xmp, _APPLIED)), None)
     if size[0] != size[1] and orientation >= 5 and stated == [float(size[1]), float(size[0])]:
@@ -99,10 +99,10 @@ def _turned_rectangle(found: re.Match[bytes], orientation: int) -> bytes:
 
 
 def _elements(xmp: bytes, name: bytes, *, empty: bool = True) -> Iterator[slice]:
-    """Where the elements of a name lie, none in another.
+    """Where the elements of a name lie, without nested ones.
 
-    Each byte is looked at once for each end, whatever is nested or left open: a packet may be made
-    to keep a search busy.
+    Each byte is searched once for each kind of end, whatever is nested or left open: a malicious
+    packet cannot make the search slow.
 
     Args:
         xmp: the packet.
@@ -121,7 +121,7 @@ def _elements(xmp: bytes, name: bytes, *, empty: bool = True) -> Iterator[slice]
                 ends[end] = len(xmp) if found < 0 else found
         end = min(ends, key=lambda end: ends[end])
         if ends[end] == len(xmp):
-            return  # nothing is closed any more
+            return  # none of the rest is closed
         if not xmp[behind : behind + 1].isalnum():  # else the name is a longer one
             behind = ends[end] + len(end)
             yield slice(at, behind)
@@ -145,7 +145,7 @@ def _pattern(prefix: bytes, key: int) -> re.Pattern[bytes]:
 
 
 def _values(element: bytes, prefix: bytes, keys: bytes) -> list[float] | None:
-    """The numbers of some of its attributes or elements; None unless all are there."""
+    """The numbers of some of its attributes or elements; None unless all are present."""
     found = [_pattern(prefix, key).search(element) for key in keys]
     try:
         return [float(match[2]) for match in found if match is not None] if all(found) else None
@@ -154,7 +154,7 @@ def _values(element: bytes, prefix: bytes, keys: bytes) -> list[float] | None:
 
 
 def _stated(element: bytes, prefix: bytes, values: dict[bytes, float]) -> bytes:
-    """The element with other numbers where it has some."""
+    """The element with these values replaced, where it has them."""
     for key, value in values.items():
         said = rb"\g<1>" + f"{value:.9g}".encode()
         element = _pattern(prefix, key[0]).sub(said, element)
@@ -162,7 +162,7 @@ def _stated(element: bytes, prefix: bytes, values: dict[bytes, float]) -> bytes:
 
 
 def _swapped(element: bytes, prefix: bytes) -> bytes:
-    """The element with its width and height in each other's place."""
+    """The element with its width and height swapped."""
     sizes = _values(element, prefix, b"wh")
     if sizes is None:
         return element
@@ -175,8 +175,8 @@ def renewed(xmp: bytes | None, *, mark: str | None, room: int | None = None) -> 
     Args:
         xmp: a sound packet, or None.
         mark: what predicted the colours, or None for no mark.
-        room: bytes that the file has for it, or None: any number. What is too large loses its
-            padding, then the mark, before it is left to the file to drop it.
+        room: bytes that the file has for it, or None for no limit. A packet that is too large loses
+            its padding, then the mark; if still too large, the file's `embed` drops it.
 
     Returns:
         A packet; None if there was none and there is no mark. A digital source type that the
@@ -198,7 +198,7 @@ def renewed(xmp: bytes | None, *, mark: str | None, room: int | None = None) -> 
 
 
 def _marked(packet: bytes, mark: str) -> bytes:
-    # A namespace is a name, not an address: `.invalid` is one that nobody will ever own.
+    # A namespace is a name, not an address: nobody can ever own a `.invalid` domain.
     names = 'xmlns:colorize="https://colorize.invalid/ns/1/"'
     said = f'colorize:ColorsPredictedBy="{escape(mark)}"'
     if b"ColorsPredictedBy" in packet:

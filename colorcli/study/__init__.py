@@ -1,5 +1,5 @@
 """The user study of Kaushik et al., IV.B: "Is the image looking natural?".
 
-`pictures` makes what is shown, `page` shows it, `key` keeps who made which picture, `answers` reads
-what participants send back, and `results` turns that into the paper's figure.
+`pictures` makes the pictures, `page` shows them, `key` records which system made which, `answers`
+reads the files participants return, and `results` computes the paper's figure from them.
 """

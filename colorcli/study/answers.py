@@ -1,4 +1,4 @@
-"""What participants send back, checked against the key."""
+"""The answers that participants return, checked against the key."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from colorcli.errors import UsageError
 from colorcli.study.key import Key, read_object
 
 _LONGEST = 1e12
-"""Milliseconds: some thirty years before a picture."""
+"""Milliseconds, about 30 years: a longer answer time is invalid."""
 
-_BROKEN = "ask its participant for the file once more, or leave it out"
+_BROKEN = "ask the participant for the file again, or leave it out"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One participant on one picture.
+    """One participant's answer about one picture.
 
     Args:
         participant: name or id.
         picture: id.
         natural: the answer.
-        ms: milliseconds from the picture's appearance to the answer.
+        ms: milliseconds from showing the picture to the answer.
     """
 
     participant: str
@@ -38,18 +38,18 @@ def read_answers(paths: Sequence[Path], key: Key) -> list[Answer]:
     """Read the files of all participants of a study.
 
     Args:
-        paths: one file a participant.
+        paths: one file per participant.
         key: of the study.
 
     Raises:
-        UsageError: a file cannot be read, is no such file, belongs to another study, knows a
-            picture that the study has not, answers one twice, or a participant is there twice.
+        UsageError: a file cannot be read, is not a file of answers, belongs to another study,
+            names a picture not in the study, answers one twice, or repeats a participant.
     """
     answers: list[Answer] = []
     seen: dict[str, Path] = {}
     for path in paths:
         participant, own = _read(path, key)
-        # Who sat down twice hardly wrote the name in the same case and Unicode form twice.
+        # A participant who took part twice may write the name in another case or Unicode form.
         name = unicodedata.normalize("NFC", " ".join(participant.split())).casefold()
         if name in seen:
             raise UsageError(
@@ -67,7 +67,7 @@ def _read(path: Path, key: Key) -> tuple[str, list[Answer]]:
     if not isinstance(study, str) or not isinstance(listed, list):
         raise UsageError(
             f"{path}: not the answers of a participant",
-            tip="give the files that the page offers at its end",
+            tip="give the files that the page saves at its end",
         )
     if study != key.study:
         raise UsageError(
@@ -75,7 +75,7 @@ def _read(path: Path, key: Key) -> tuple[str, list[Answer]]:
             tip="leave it out, or give the key.json of its own study",
         )
     if not isinstance(participant, str) or not participant.strip():
-        raise UsageError(f"{path}: no participant is named", tip='put a name at "participant"')
+        raise UsageError(f"{path}: no participant is named", tip='set "participant" to a name')
     answers = {}
     for number, entry in enumerate(listed, 1):
         answer = _answer(entry, participant)
@@ -83,12 +83,12 @@ def _read(path: Path, key: Key) -> tuple[str, list[Answer]]:
             raise UsageError(f"{path}: answer {number} is broken", tip=_BROKEN)
         if answer.picture not in key.pictures:
             raise UsageError(
-                f"{path}: answer {number} is to {answer.picture!r}, no picture of the key",
-                tip="was the study made anew since? give the key.json of that time",
+                f"{path}: answer {number} is to {answer.picture!r}, which is not in the key",
+                tip="if the study was made again since, give the key.json of that time",
             )
         if answer.picture in answers:
             raise UsageError(
-                f"{path}: answer {number} is a second one to picture {answer.picture}",
+                f"{path}: answer {number} is the second to picture {answer.picture}",
                 tip=_BROKEN,
             )
         answers[answer.picture] = answer

@@ -32,14 +32,14 @@ class Origin:
 
 @dataclass(frozen=True)
 class Key:
-    """What `key.json` holds.
+    """The content of `key.json`.
 
     Args:
-        study: id of the study, which its answers bear too.
-        question: that was asked.
-        seed: that the photos were drawn with.
+        study: id of the study, which is also in its answers.
+        question: the question asked.
+        seed: the seed the photos were drawn with.
         systems: in the order of the tables.
-        pictures: by id.
+        pictures: origins by picture id.
     """
 
     study: str
@@ -50,7 +50,7 @@ class Key:
 
 
 def key_of(pictures: Sequence[Picture], systems: Sequence[str], *, question: str, seed: int) -> Key:
-    """The key of a study of these pictures. Its id depends on the pictures and the question."""
+    """The key of a study of these pictures. Its id depends only on pictures and question."""
     ids = sorted(picture.id for picture in pictures)
     digest = hashlib.blake2b(
         "\n".join([question, *ids]).encode("utf-8", "surrogateescape"), digest_size=6
@@ -87,12 +87,12 @@ def read_key(path: Path) -> Key:
     """Read `key.json`.
 
     Raises:
-        UsageError: it is missing, broken, of a newer format, or no key.
+        UsageError: it is missing, broken, of a newer format, or not a key.
     """
     body = read_object(path, tip="give the key.json that `colorize study make` wrote")
     version = body.get("colorize_study_key")
     if isinstance(version, int) and version > FORMAT:
-        raise UsageError(f"{path}: a key of format {version}", tip="use a newer colorize")
+        raise UsageError(f"{path}: key format {version} is too new", tip="update colorize")
     try:
         if version != FORMAT:
             raise TypeError
@@ -119,17 +119,17 @@ def read_object(path: Path, *, tip: str) -> dict[str, Any]:
 
     Args:
         path: the file.
-        tip: what to do where it is there, and none.
+        tip: the next step if it holds something else.
 
     Raises:
         UsageError: it cannot be read, or holds something else.
     """
     try:
-        # Some editors put a byte order mark before it.
+        # Some editors write a byte order mark before it.
         body = json.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise UsageError(
-            f"{path}: cannot be read: {error.strerror}", tip="is its name right?"
+            f"{path}: cannot be read: {error.strerror}", tip="check the file name"
         ) from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: broken JSON: {error}", tip=tip) from None

@@ -1,8 +1,8 @@
-"""The page that asks: one self-contained file, blind, for one participant after the other.
+"""The page of the study: one self-contained file, blind, for one participant after another.
 
-No file beside it and no network: pictures, style and script are inside, and a content security
-policy forbids anything else, so the page works from a disk and may be mailed. It knows pictures by
-opaque ids, and which of them are of one photo; who made which stands in the key alone.
+It needs no other file and no network: pictures, style and script are embedded, and a content
+security policy forbids anything else, so the page works from a disk and can be mailed. It contains
+only opaque ids, and which pictures show the same photo; which system made which is only in the key.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ def study_page(pictures: Sequence[Picture], *, study: str, question: str) -> str
     """The page.
 
     Args:
-        pictures: in any order; the page holds them in that of their ids.
-        study: id of the study, which the answers bear.
-        question: to be answered by yes or no.
+        pictures: in any order; the page stores them sorted by id.
+        study: id of the study, which goes into the answers.
+        question: a yes-or-no question.
 
     Returns:
         HTML text.
@@ -37,7 +37,7 @@ def study_page(pictures: Sequence[Picture], *, study: str, question: str) -> str
         ]
         for picture in listed
     ]
-    # "<" would end the script element, wherever it stood.
+    # A "<" could end the script element.
     data = json.dumps({"study": study, "pictures": shown}).replace("<", "\\u003c")
     parts = {
         "question": escape(question),

@@ -1,4 +1,4 @@
-"""The pictures of a study: squares of 224 pixels, each with an id that tells nothing."""
+"""The pictures of a study: squares of 224 pixels, each with an opaque id."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from colorcli.inline import encode_jpeg
 from colorcli.photo import read_rgb
 
 SIDE = 224
-"""Pixels, of every picture: Kaushik et al., IV.B."""
+"""Side of every picture in pixels: Kaushik et al., IV.B."""
 
 _QUALITY = 92
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One photo as one system made it.
+    """One system's picture of one photo.
 
     Args:
         id: opaque, unique in the study.
@@ -49,19 +49,19 @@ def make_pictures(
     truth: bool = True,
     failed: list[tuple[str, str]],
 ) -> Iterator[list[Picture]]:
-    """Draw photos by lot, and make each one's pictures.
+    """Draw photos at random, and make the pictures of each.
 
-    Models colour the whole photo, as `colorize photo.jpg` does; what is shown is its central
-    square, shrunk (or enlarged) to `SIDE`. True photos go the same way, through the same JPEG.
+    Models colour the whole photo, as `colorize photo.jpg` does; its central square is shown, shrunk
+    (or enlarged) to `SIDE`. True photos are cropped and encoded as JPEG in the same way.
 
     Args:
         models: by name.
         items: to draw from.
-        photos: how many to draw. Another is drawn for one that cannot be read.
-        seed: of the lots and the ids.
-        truth: whether photos with colour are shown as they are, too. Black-and-white and toned
-            ones never are: their originals would be told at a glance.
-        failed: key and reason of photos that cannot be read are appended.
+        photos: how many to draw. An unreadable one is replaced by another.
+        seed: of the draw and the ids.
+        truth: whether originals of photos with colour are shown too. Those of black-and-white and
+            toned photos never are: they would be recognised at a glance.
+        failed: key and reason of unreadable photos are appended.
 
     Yields:
         The pictures of one photo.
@@ -95,6 +95,6 @@ def square(rgb: NDArray[Any]) -> NDArray[Any]:
 
 def _picture(system: str, photo: str, rgb: NDArray[Any], seed: int) -> Picture:
     jpeg = encode_jpeg(rgb, _QUALITY)
-    # Of the names too: two systems may make the same picture of a photo.
+    # Hash the names too: two systems may make the same picture of a photo.
     named = repr((seed, system, photo)).encode()
     return Picture(hashlib.blake2b(named + jpeg, digest_size=8).hexdigest(), system, photo, jpeg)

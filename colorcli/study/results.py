@@ -1,4 +1,4 @@
-"""The figures of a study: how natural each system's pictures look."""
+"""The results of a study: how natural each system's pictures look."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _Z95 = 1.959963984540054
 
 @dataclass(frozen=True)
 class Fooling:
-    """A model's pictures beside the true photos, where the same participant judged both.
+    """A model's pictures against the true photos, for participants who judged both.
 
     Args:
-        pairs: of a participant and a photo of which both versions were judged.
-        rate: % of pairs whose coloured version looked natural.
-        true_rate: % of pairs whose true version did.
+        pairs: number of pairs of a participant and a photo with both versions judged.
+        rate: % of pairs whose coloured version was judged natural.
+        true_rate: % of pairs whose true version was.
     """
 
     pairs: int
@@ -35,14 +35,14 @@ class Naturalness:
     """How natural the pictures of one system look.
 
     Args:
-        participants: who judged any.
-        answers: of all of them.
-        natural: % of the answers.
+        participants: number who judged any.
+        answers: number of their answers.
+        natural: % of the answers that said natural.
         interval: Wilson's 95 % interval of `natural`, %.
-        median: % natural of each participant, the median over participants: the figure of Kaushik
-            et al., IV.B.
+        median: median over participants of each one's % natural: the figure of Kaushik et al.,
+            IV.B.
         seconds: median time to an answer.
-        fooling: None for the true photos, and where no pair was judged.
+        fooling: None for the true photos, and if no pair was judged.
     """
 
     participants: int
@@ -56,12 +56,12 @@ class Naturalness:
 
 @dataclass(frozen=True)
 class Results:
-    """What a study found.
+    """The results of a study.
 
     Args:
         study: its id.
-        question: that was asked.
-        participants: all of them.
+        question: the question asked.
+        participants: total number.
         systems: those with answers, in the order of the key.
     """
 
@@ -71,12 +71,12 @@ class Results:
     systems: dict[str, Naturalness]
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The values for JSON."""
         return asdict(self)
 
 
 def results_of(key: Key, answers: Sequence[Answer]) -> Results:
-    """Sum up a study.
+    """Compute the results of a study.
 
     Args:
         key: of the study.
@@ -108,7 +108,7 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
     centre = p + z2 / (2 * trials)
     half = _Z95 * math.sqrt(p * (1 - p) / trials + z2 / (4 * trials**2))
     scale = 1 + z2 / trials
-    # At p = 0 and p = 1 an end is exactly 0 or 1, but for the rounding.
+    # At p = 0 and p = 1 an end is exactly 0 or 1, except for rounding.
     return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
 
 

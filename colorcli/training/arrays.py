@@ -1,4 +1,4 @@
-"""Arrays in an `.npz` file, written completely or not at all, and read with one clear error."""
+"""Arrays in an `.npz` file: atomic writes, one clear error on reading."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from colorcli.errors import UsageError
 from colorcli.files import write_whole
 
 _BROKEN = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
-"""What numpy raises of a file that is missing, cut off, of another format, or without the array."""
+"""What numpy raises for a missing or truncated file, another format, or a missing array."""
 
 
 def save_arrays(path: Path, **arrays: NDArray[Any]) -> None:
-    """Write arrays, compressed, in place of what is there.
+    """Write compressed arrays, replacing an existing file.
 
     Raises:
         PhotoError: the file cannot be written.
@@ -30,15 +30,15 @@ def save_arrays(path: Path, **arrays: NDArray[Any]) -> None:
 
 
 def load_arrays(path: Path, *names: str, tip: str) -> list[NDArray[Any]]:
-    """Read the arrays called `names`, in this order.
+    """Read the arrays `names`, in this order.
 
     Args:
         path: written by `save_arrays`.
         names: of the arrays.
-        tip: what mends a file that cannot be read.
+        tip: how to fix an unreadable file.
 
     Raises:
-        UsageError: the file is missing or broken, or lacks one of them.
+        UsageError: the file is missing or broken, or lacks one of the arrays.
     """
     try:
         with np.load(path) as file:

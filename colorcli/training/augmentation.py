@@ -22,7 +22,7 @@ class Views:
             crop: He et al. 2016; the paper's "random crops to the final size", III.C).
         aspect: largest aspect ratio of the cropped region, and its inverse.
         flip: probability of a left-right flip.
-        zoom: further scaling of the region by a factor drawn from [1 - zoom, 1 + zoom].
+        zoom: the region is scaled further by a factor drawn from [1 - zoom, 1 + zoom].
         shear: largest shear, as a tangent (CS230 report, section 3.1: zooms, flips and shears).
     """
 
@@ -43,7 +43,7 @@ def random_views(
         store: the photos.
         indices: int64 `(N,)`, on the store's device.
         views: how they are drawn.
-        generator: of the CPU, so that a run draws the same views on every device.
+        generator: on the CPU, so that a run draws the same views on every device.
 
     Returns:
         float32 `(N, 3, size, size)`: L and ab.
@@ -74,7 +74,7 @@ def random_views(
 
 
 def whole_views(store: PhotoStore, indices: Tensor, size: int) -> Tensor:
-    """Each photo whole, squeezed into a square of side `size`, as the runtime gives it to a branch.
+    """Each whole photo, resized to a square of side `size`, as the runtime feeds a global branch.
 
     Returns:
         float32 `(N, 3, size, size)`: L and ab.

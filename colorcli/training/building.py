@@ -1,4 +1,4 @@
-"""The objective and the network that settings stand for, fresh or as a run saved them."""
+"""Build the objective and network of a configuration, fresh or as a run saved them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from colorcli.training.run import Run
 
 
 def weights_are_given(config: TrainConfig, *, resume: bool, init: str | None) -> bool:
-    """Whether pretrained weights need not be had, since others will be loaded."""
-    # Of a frozen extractor a model folder keeps no weights that training could take over.
+    """Whether pretrained weights can be skipped because others will be loaded."""
+    # A model folder holds no weights of a frozen extractor that training could load.
     return resume or (init is not None and not get_network(config.network).extractor)
 
 
 def side_of_views(config: TrainConfig) -> int:
-    """Side of the views that a run trains on: its own, or the network's."""
+    """Side of the views that a run trains on: its own setting, or the network's default."""
     return config.size or get_network(config.network).training_size
 
 
@@ -49,12 +49,13 @@ def build_network(
 
     Args:
         config: its settings.
-        objective: decides its head.
-        scenes: number of scene classes to tell apart.
-        restored: weights will be loaded into it, so pretrained ones need not be had.
+        objective: determines the head.
+        scenes: number of scene classes to classify.
+        restored: weights will be loaded into it, so pretrained ones are not needed.
 
     Raises:
-        UsageError: the network cannot be trained so, or its pretrained weights cannot be had.
+        UsageError: the network does not support these settings, or its pretrained weights are
+            unavailable.
     """
     network = get_network(config.network)
     if objective.head not in network.heads:
@@ -64,7 +65,7 @@ def build_network(
         )
     if scenes and not network.scenes:
         raise UsageError(
-            f"the network {network.name!r} cannot tell scenes apart", tip="leave out --scene-weight"
+            f"the network {network.name!r} cannot classify scenes", tip="leave out --scene-weight"
         )
     options = NetworkOptions(
         width=config.width,
@@ -81,17 +82,17 @@ def build_network(
 
 
 def restore(module: nn.Module, state: dict[str, Any], run: Run) -> None:
-    """Give a module what a checkpoint of a run holds for it.
+    """Load a module's state from a run's checkpoint.
 
     Raises:
-        UsageError: the network of that name has had other layers when the run was made.
+        UsageError: the network had other layers when the run was made.
     """
     try:
         module.load_state_dict(state)
     except RuntimeError:
         raise UsageError(
-            f"{run.folder}: the run is of an earlier form of its network",
-            tip="train anew, or use the version of colorize that made it",
+            f"{run.folder}: the run was made with an earlier version of its network",
+            tip="train again, or use the version of colorize that made it",
         ) from None
 
 

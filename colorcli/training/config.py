@@ -17,46 +17,46 @@ from colorcli.metrics import TONED
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that decides what a run learns.
+    """Everything that determines what a run learns.
 
     Attributes:
         network: name in the registry of networks.
         width: factor on every channel count.
         global_features: False trains the baseline without the global branch.
         global_pool: averages the global branch's maps before its fully connected layers.
-        pretrained: weights that a network starts from which has a pretrained part: `imagenet`,
-            `none` (random) or a file.
-        embedding: numbers that a frozen extractor gives a photo.
+        pretrained: initial weights of a network's pretrained part: `imagenet`, `none` (random) or
+            a file.
+        embedding: outputs of a frozen extractor per photo.
         objective: name of the objective.
-        scene_weight: of the cross-entropy on the photos' labels, beside the objective; 0 is off,
-            Iizuka et al. 2016 take 1/300.
+        scene_weight: weight of the cross-entropy on the photos' labels, added to the objective; 0
+            is off, Iizuka et al. 2016 use 1/300.
         optimizer: muon, adamw, adam, rmsprop, adadelta or sgd.
-        learning_rate: at the top of the schedule.
-        weight_decay: decoupled, for muon and adamw; L2 for the others.
+        learning_rate: peak of the schedule.
+        weight_decay: decoupled for muon and adamw; L2 for the others.
         batch: photos per step.
         epochs: passes over the training photos; the run ends here or at `hours`.
-        hours: of steps, or None; reports and loading are not counted. The schedule follows
-            whichever is nearer.
+        hours: time in training steps, or None; reports and loading are not counted. The schedule
+            follows whichever limit is nearer.
         warmup: share of the run over which the learning rate rises.
-        schedule: `cosine`: half a cosine down to zero behind the warm-up; `constant`: none.
-        clip: largest norm of the gradient; None leaves it as it is.
-        ema: decay of the moving average of the weights, which is what is evaluated and exported;
-            0 takes the weights themselves.
-        dropout: on the fully connected layers, and the blocks of a pretrained trunk.
-        size: side of the training views; 0 takes the network's own.
-        crop_min: smallest share of a photo's area that a view covers, before its sides are cut to
-            those of the photo: of a photo that is no square it covers less.
+        schedule: `cosine`: half a cosine down to zero after the warm-up; `constant`: no decay.
+        clip: largest norm of the gradient; None: no clipping.
+        ema: decay of the moving average of the weights, which is evaluated and exported; 0 uses
+            the weights themselves.
+        dropout: on the fully connected layers and the blocks of a pretrained trunk.
+        size: side of the training views; 0 uses the network's default.
+        crop_min: smallest share of a photo's area that a view covers, before its sides are clipped
+            to the photo's; of a photo that is not square it can cover less.
         zoom: further random scaling.
         shear: largest random shear.
-        degrade: three times the share of views that each old-photograph fault on L strikes, 0 to 1.
-        emulsion: share of the views whose L is what an early plate or film saw.
-        distribution: weight of the distance of the distributions in `…-distribution`.
-        rebalance: λ of the classification and distance objectives; None weighs all colours alike.
+        degrade: three times the share of views that get each old-photograph fault on L, 0 to 1.
+        emulsion: share of views rendered as early plates and films recorded them.
+        distribution: weight of the distribution distance in the `…-distribution` objectives.
+        rebalance: λ of the classification and distance objectives; None weights all colours alike.
         short_side: photos are kept in memory at this short side.
-        min_chroma: photos with a lower mean chroma are left out as gray.
-        min_own_chroma: photos with less chroma beyond one tone are left out as toned.
-        validation: share of the photos held out, where no split is given.
-        limit: photos to train on, at most; 0 takes all.
+        min_chroma: photos with a lower mean chroma are skipped as gray.
+        min_own_chroma: photos with less chroma beyond one tone are skipped as toned.
+        validation: share of the photos held out when no split is given.
+        limit: largest number of training photos; 0: all.
         seed: of the weights, the order and the views.
     """
 
@@ -108,19 +108,19 @@ class TrainConfig:
 
         Args:
             path: of the file.
-            unsaid: values of settings that the file, of an older version, may lack; of those that
-                are neither here nor there the defaults are taken.
+            unsaid: values for settings missing from a file of an older version; without one, the
+                default. A missing `min_own_chroma` is always 0.
 
         Raises:
-            UsageError: it is missing or not such a file.
+            UsageError: the file is missing or not a configuration.
         """
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             if not values.keys() >= {"network", "objective"}:
-                raise ValueError("neither network nor objective in it")
+                raise ValueError("network or objective is missing")
             known = {field.name for field in fields(cls)}
             said = {key: value for key, value in values.items() if key in known}
-            # Earlier versions learned toned photos too, and a run goes on with what it has.
+            # Earlier versions trained on toned photos too, and a resumed run keeps its photos.
             said.setdefault("min_own_chroma", 0.0)
             _check_kinds(said)
             return cls(**{**(unsaid or {}), **said})
@@ -148,7 +148,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
 
 
 def _check_kinds(values: Mapping[str, Any]) -> None:
-    """Raise ValueError for a setting that is of another kind than it must be, or below nothing."""
+    """Raise ValueError for a setting of the wrong type, below its minimum or not finite."""
     for field in fields(TrainConfig):
         if field.name not in values:
             continue

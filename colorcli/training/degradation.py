@@ -1,4 +1,4 @@
-"""What a century does to a photograph, applied to L only; the target ab stays clean.
+"""The faults of old photographs, applied to L only; the target ab stays clean.
 
 Each photo of a batch draws its own faults: fading and low contrast (tone curve), blur, sharpening,
 film grain, JPEG blocks.
@@ -20,9 +20,9 @@ def degrade(L: Tensor, strength: float, generator: torch.Generator) -> Tensor:
 
     Args:
         L: float32 `(N, 1, H, W)` in [0, 100], H and W multiples of 8.
-        strength: a third of it is the share of photos that get each fault, which is at most as
-            strong as in worn prints; 0 leaves L alone.
-        generator: of the CPU.
+        strength: each fault is applied to a third of this share of the photos, at most as
+            strongly as in worn prints; 0 leaves L unchanged.
+        generator: on the CPU.
 
     Returns:
         L of the same shape and range.
@@ -38,7 +38,7 @@ def degrade(L: Tensor, strength: float, generator: torch.Generator) -> Tensor:
 
 
 class _Draw:
-    """Random numbers, one a photo, shaped `(N, 1, 1, 1)`."""
+    """Random numbers, one per photo, shaped `(N, 1, 1, 1)`."""
 
     def __init__(
         self, count: int, strength: float, generator: torch.Generator, device: torch.device
@@ -55,7 +55,7 @@ class _Draw:
         return (self.uniform(0, 1) < self._strength / 3).float()
 
     def normal(self, like: Tensor) -> Tensor:
-        # Noise is drawn where it is used: moving it from the CPU would cost more than a step.
+        # Drawn on the device: moving noise from the CPU would cost more than a training step.
         return torch.randn_like(like)
 
 
@@ -69,7 +69,7 @@ def _tone(L: Tensor, draw: _Draw) -> Tensor:
 
 
 def _sharpness(L: Tensor, draw: _Draw) -> Tensor:
-    """Out of focus, or sharpened by a scanner: L + k·(L - blurred L), k in [-1, 1]."""
+    """Defocus, or sharpening by a scanner: L + k·(L - blurred L), k in [-1, 1]."""
     kernel = sent(torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16, L.device)
     padded = functional.pad(L, (2, 2, 2, 2), mode="replicate")
     blurred = functional.conv2d(
@@ -79,7 +79,7 @@ def _sharpness(L: Tensor, draw: _Draw) -> Tensor:
 
 
 def _grain(L: Tensor, draw: _Draw) -> Tensor:
-    """Film grain: noise of a random size, strongest in the middle tones."""
+    """Film grain: fine or coarse noise, strongest in the midtones."""
     sigma = draw.chosen() * draw.uniform(1, 8)
     fine = draw.normal(L)
     coarse = 3 * functional.avg_pool2d(draw.normal(L), 3, stride=1, padding=1)

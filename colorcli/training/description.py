@@ -19,10 +19,10 @@ class Layer:
 
     Attributes:
         name: of the module.
-        kernel: as 3×3, or - where there is none.
-        stride: as 2×2, or - where there is none.
-        output: shape without N, as 64×112×112.
-        parameters: its own, and those of the normalisation after it.
+        kernel: such as 3×3, or - if it has none.
+        stride: such as 2×2, or - if it has none.
+        output: shape without N, such as 64×112×112.
+        parameters: its own plus those of the normalisation after it.
     """
 
     name: str
@@ -35,8 +35,8 @@ class Layer:
 def describe(network: Colorizing, size: int) -> list[Layer]:
     """The layers in the order they run, for an input `(1, 1, size, size)`.
 
-    Every parameter is counted in one row, also of layers that run twice. Heads that only training
-    uses are left out.
+    Each parameter is counted once, even if its layer runs twice. Heads used only in training are
+    left out.
     """
     rows: list[Layer] = []
     seen: set[nn.Module] = set()
@@ -78,10 +78,10 @@ def describe(network: Colorizing, size: int) -> list[Layer]:
 
 
 def operations(network: Colorizing, size: int) -> int:
-    """Floating-point operations of one photo `(1, 1, size, size)`; a multiply-add counts as two.
+    """Floating-point operations for one photo `(1, 1, size, size)`; a multiply-add counts as two.
 
-    Those of the global branch are among them: on the photo itself at the global size, else on its
-    rescale. Convolutions and matrix products alone are counted, as PyTorch does.
+    Includes the global branch: on the photo itself at the global size, else on its rescale. Only
+    convolutions and matrix products are counted, as PyTorch does.
     """
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network.eval()(*_views(network, size))
@@ -89,7 +89,7 @@ def operations(network: Colorizing, size: int) -> int:
 
 
 def _views(network: Colorizing, size: int) -> list[Tensor]:
-    """L, and L of the global view where that has another size."""
+    """L, and L of the global view if that has another size."""
     views = [torch.zeros(1, 1, size, size)]
     if network.global_size not in (None, size):
         views.append(torch.zeros(1, 1, network.global_size, network.global_size))
@@ -100,7 +100,7 @@ def _row(name: str, module: nn.Module, output: Tensor) -> Layer:
     kernel = stride = "-"
     if isinstance(module, nn.Conv2d):
         kernel, stride = _sides(module.kernel_size), _sides(module.stride)
-    if not isinstance(module, nn.Upsample):  # the first of a convolution, its norm and its ReLU
+    if not isinstance(module, nn.Upsample):  # first in a sequence of layer, norm and ReLU
         name = name.removesuffix(".0")
     return Layer(name, kernel, stride, _sides(output.shape[1:]), _count(module))
 

@@ -1,10 +1,9 @@
-"""What plates and films of other times made of colours: L as they saw it.
+"""L as early plates and films recorded it.
 
-A photograph of 1890 is not the L of a colour photograph of today. Its plate was blind to red, or to
+A photograph of 1890 is not the L of a modern colour photograph. Its plate was blind to red, or to
 all but blue: skies came out white, lips and freckles dark, grass and brick nearly black. Later film
-was often exposed through a yellow or red filter, which darkens skies and clears skin. A network
-that has only seen today's L takes the dark face of the one for a red one, and the dark sky of the
-other for no sky.
+was often exposed through a yellow or red filter, which darkens skies and lightens skin. A network
+trained only on modern L sees a red face in the first, and no sky in the second.
 """
 
 from __future__ import annotations
@@ -17,26 +16,26 @@ from colorcli.training.transfer import sent
 
 PLATES = {
     "blue-sensitive plate": (0.02, 0.13, 0.85),  # wet collodion, dry plates: to the 1890s and later
-    "orthochromatic": (0.04, 0.56, 0.40),  # to the 1930s
+    "orthochromatic": (0.04, 0.56, 0.40),  # until the 1930s
     "yellow filter": (0.35, 0.60, 0.05),  # before panchromatic film
     "red filter": (0.90, 0.10, 0.00),
 }
-"""Shares of linear sRGB R, G, B in the exposure. The emulsions' own curves are narrower than the
-primaries of sRGB, so these are what can be told apart in them, not measurements."""
+"""Shares of linear sRGB R, G, B in the exposure. Emulsion curves are narrower than the sRGB
+primaries, so these are approximations in that basis, not measurements."""
 
 
 def exposed(lab: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """L of photos, some of them as another emulsion saw them.
+    """L of photos, some of them as another emulsion recorded them.
 
-    Each of the chosen draws a plate and how far its sensitivity lies from the eye's to the plate's.
+    Each chosen photo draws a plate, and a point between the eye's sensitivity and the plate's.
 
     Args:
         lab: float32 `(N, 3, H, W)`, CIELAB.
         share: probability that a photo is chosen, 0 to 1.
-        generator: of the CPU.
+        generator: on the CPU.
 
     Returns:
-        L `(N, 1, H, W)` in [0, 100]; the L of `lab`, to the bit, of photos that are not chosen.
+        L `(N, 1, H, W)` in [0, 100]; for photos not chosen, exactly the L of `lab`.
     """
     L = lab[:, :1]
     if share <= 0:
@@ -52,10 +51,10 @@ def exposed(lab: Tensor, share: float, generator: torch.Generator) -> Tensor:
 
 
 def seen_by(sensitivity: Tensor, lab: Tensor) -> Tensor:
-    """L of the light that acts on an emulsion: Y of linear sRGB, weighed by its sensitivity.
+    """L as an emulsion records it: linear sRGB weighted by its sensitivity, as lightness.
 
     Args:
-        sensitivity: `(N, 3)`, shares of R, G, B that add up to 1. `LUMINANCE` gives L itself.
+        sensitivity: `(N, 3)`, shares of R, G, B that sum to 1. `LUMINANCE` gives L itself.
         lab: float32 `(N, 3, H, W)`, CIELAB.
 
     Returns:
@@ -67,13 +66,13 @@ def seen_by(sensitivity: Tensor, lab: Tensor) -> Tensor:
 
 
 def _xyz(lab: Tensor) -> Tensor:
-    """CIE 15: X, Y, Z of CIELAB, each relative to white."""
+    """CIELAB → X, Y, Z, each relative to white (CIE 15)."""
     fy = (lab[:, 0] + 16) / 116
     f = torch.stack((fy + lab[:, 1] / 500, fy, fy - lab[:, 2] / 200), 1)
     return torch.where(f > DELTA, f**3, 3 * DELTA**2 * (f - 4 / 29))
 
 
 def _lightness(Y: Tensor) -> Tensor:
-    """CIE 15: L of relative luminance."""
+    """Relative luminance → L (CIE 15)."""
     cubic = Y.clamp(min=DELTA**3)
     return 116 * (cubic ** (1 / 3) + (Y - cubic) / (3 * DELTA**2)) - 16

@@ -1,4 +1,4 @@
-"""A trained run → a model folder that the command runs, checked against the run."""
+"""Export a trained run to a model folder for the command, checked against the run."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ FAITHFUL = 1e-3
 """Largest |Δab| of the float32 graphs against PyTorch, in CIELAB units: 5e-6 of the range."""
 
 PSNR_LOSS = 0.05
-"""Largest loss in dB that making the weights smaller may cost."""
+"""Largest loss in dB allowed for reducing the weights."""
 
 GRAPHS = {"low_level.onnx", "global.onnx", "colorization.onnx"}
-"""What the graphs of a model are called; see `Colorizing.parts`."""
+"""File names of a model's graphs; see `Colorizing.parts`."""
 
 RANKS = (32, 48, 64, 96, 128, 192, 256, 384, 512)
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export did.
+    """The result of an export.
 
     Attributes:
         folder: the model folder.
@@ -74,7 +74,7 @@ class Exported:
 
 @dataclass(frozen=True)
 class Card:
-    """What a person says about a model.
+    """What the user states about a model.
 
     Attributes:
         name: of the model.
@@ -82,9 +82,8 @@ class Card:
         license: of its weights.
         description: one line.
         trained_on: the photos, one line.
-        default_size: the long side that the network sees unless told otherwise; None: as the
-            network has it.
-        vividness: what its chroma is multiplied by (a distribution's temperature divided).
+        default_size: default long side in pixels that the network sees; None: the network's.
+        vividness: factor on its chroma; a distribution's temperature is divided by it.
         specialist: whether its description names the labels of its photos, for a `Router`.
     """
 
@@ -100,13 +99,13 @@ class Card:
 
 @dataclass(frozen=True)
 class _Said:
-    """What `model.json` says besides what the graphs are.
+    """The contents of `model.json` apart from the graphs.
 
     Attributes:
         config: the settings of the run.
-        card: what a person says.
+        card: what the user states.
         parameters: how many the network has, unreduced.
-        scenes: classes that its scene classifier tells apart, in order.
+        scenes: classes of its scene classifier, in order.
         labels: of the photos it was trained on.
     """
 
@@ -121,11 +120,11 @@ class _Said:
 class Blend:
     """Another run whose averaged weights are mixed in.
 
-    Between the weights before a fine-tuning and those after it lie networks that are better than
-    both (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+    Networks between the weights before and after fine-tuning can be better than both (Wortsman et
+    al. 2022, "Robust fine-tuning of zero-shot models").
 
     Attributes:
-        run: which the exported one began from (`--init`).
+        run: the run that the exported one began from (`--init`).
         share: of its weights, 0 to 1.
     """
 
@@ -141,13 +140,13 @@ def export(
     Args:
         run: a trained run.
         folder: to write; the graphs that its `model.json` names are replaced, all else is kept.
-        card: what the model's description says.
+        card: metadata for the model's description.
         reduce: factorise the large fully connected layers and store the weights as float16.
         blend: another run to mix in.
 
     Raises:
-        UsageError: `run` or the other holds no run, they are of different networks, or `folder`
-            holds something that is no model.
+        UsageError: `run` or the blended one holds no run, they are of different networks, or
+            `folder` holds something other than a model.
         PhotoError: `folder` cannot be written to.
         ColorizeError: the graphs do not agree with PyTorch, or the reduction costs too much.
     """
@@ -196,16 +195,16 @@ def export_single(
     Args:
         run: a trained run.
         file: to write.
-        card: what the graph's properties say; it has no size and no vividness of its own.
+        card: metadata for the graph's properties; its size and vividness are not used.
         blend: another run to mix in.
-        force: replace a file that is there.
+        force: replace an existing file.
 
     Returns:
         The largest |Δab| against PyTorch.
 
     Raises:
-        UsageError: `run` or the other holds no run, or they are of different networks.
-        PhotoError: the file cannot be written, or is there already.
+        UsageError: `run` or the blended one holds no run, or they are of different networks.
+        PhotoError: the file cannot be written, or exists already.
         ColorizeError: the graph does not agree with PyTorch.
     """
     config, network, objective, _ = load_trained(run)
@@ -267,7 +266,7 @@ def _write(
     folder.mkdir()
     parts = network.parts()
     with torch.no_grad():
-        # Not the run's own size: where features are shared, the global graph reads this size only.
+        # Not the run's own size: with shared features the global graph reads only this size.
         examples = graphs.example_inputs(parts, get_network(config.network).training_size)
     described = {}
     for name, part in parts.items():
@@ -337,13 +336,13 @@ def _exported_parameters(network: Colorizing) -> int:
 
 
 def _reduce(network: Colorizing, objective: Objective, probe: Probe) -> dict[str, int]:
-    """Factorise each large layer to the smallest rank that costs a fifth of the allowed loss."""
+    """Factorise each large layer to the smallest rank that costs < a fifth of the allowed loss."""
     calibration = [network_inputs(network, L) for L in torch.split(to_L(probe.calibration), 16)]
     frozen = network.frozen()
     kept = set() if frozen is None else set(frozen.modules())
     ranks = {}
     for name, layer in large_layers(network).items():
-        if layer in kept:  # a pretrained extractor stays what it is called
+        if layer in kept:  # a pretrained extractor stays as published
             continue
         mean, directions = principal_outputs(network, layer, calibration)
         before = network_psnr(network, objective, probe)
@@ -364,7 +363,7 @@ def _mix(network: Colorizing, blend: Blend) -> None:
     ours, theirs = network.state_dict(), blend.run.load_checkpoint()["ema"]
     if {k: v.shape for k, v in ours.items()} != {k: v.shape for k, v in theirs.items()}:
         raise UsageError(
-            f"{blend.run.folder}: the run is of another network",
+            f"{blend.run.folder}: the run has a different network",
             tip="mix in the run that this one began from (--init)",
         )
     for name, value in ours.items():
@@ -376,11 +375,11 @@ def _refuse_others_folder(folder: Path) -> None:
     if (error := try_folder(folder)) is not None:
         raise unwritable(folder, error)
     there = {path.name for path in folder.iterdir()} if folder.exists() else set()
-    # Graphs alone are what a first export leaves that was cut short.
+    # An interrupted first export leaves only graphs.
     left = there <= GRAPHS and all(graphs.is_own(folder / name) for name in there)
     if "model.json" not in there and not left:
         raise UsageError(
-            f"{folder}: holds something that is no model", tip="give a new or a model folder"
+            f"{folder}: not empty, and not a model folder", tip="give a new or a model folder"
         )
 
 
@@ -393,14 +392,14 @@ def _finish(
     psnr_small: float,
     ranks: dict[str, int],
 ) -> Exported:
-    """Move what was made into place: all of it, or where there is no room, nothing.
+    """Move the new files into place: all of them or, if there is no room, none.
 
-    The graphs, then `model.json`, which never names missing files; then the old model's graphs that
-    the new one lacks go. Were it killed in between, hashes would tell that the model is damaged.
+    `model.json` follows the graphs, so that it never names missing files; then graphs that only the
+    old model used are deleted. If killed in between, the hashes show that the model is damaged.
     """
     stale = _graphs_named(folder)
     files: Sequence[Path] = sorted(made.glob("*.onnx"))
-    # Only now: what was compared with PyTorch is what the network says.
+    # Only now: the graphs were compared with PyTorch at the network's own vividness.
     description = json.loads((made / "model.json").read_text(encoding="utf-8"))
     description["output"]["vividness"] = card.vividness
     text = json.dumps(description, indent=2) + "\n"
@@ -413,7 +412,7 @@ def _finish(
 
 
 def _graphs_named(folder: Path) -> set[str]:
-    """The graphs of all precisions that the `model.json` of a folder names; none if broken."""
+    """File names of the graphs of all precisions in a `model.json`; none if it is broken."""
     try:
         values = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         tables = [values, *values.get("precisions", {}).values()]

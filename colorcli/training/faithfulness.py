@@ -1,4 +1,4 @@
-"""Whether exported graphs say what the network says, on the run's own photos."""
+"""Whether exported graphs agree with the network, on the run's own photos."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def largest_difference(
         _difference(_predict(model, inputs), objective.decode(network(*inputs)))
         for inputs in _compared(network, probe)
     ]
-    return float(np.max(differences))  # NaN, where one is: `max` would pass over it
+    return float(np.max(differences))  # unlike `max`, propagates NaN
 
 
 @torch.no_grad()
 def single_difference(
     graph: bytes, network: Colorizing, objective: Objective, probe: Probe
 ) -> float:
-    """Largest |Δab| between the one graph of a network and the network, in CIELAB units."""
+    """Largest |Δab| between a single-graph export and its network, in CIELAB units."""
     session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
     differences = []
     for inputs in _compared(network, probe):
@@ -78,13 +78,13 @@ def network_psnr(network: Colorizing, objective: Objective, probe: Probe) -> flo
 
 
 def _compared(network: Colorizing, probe: Probe) -> Iterator[tuple[Tensor, ...]]:
-    """Views, and parts of them that are neither square nor of a size it was exported at."""
+    """Views, and crops of them that are neither square nor of a size used in the export."""
     L = to_L(probe.validation[:COMPARED])
     yield network_inputs(network, L)
     multiple, side = network.multiple, L.shape[-1]
     height = max(1, side // 2 // multiple) * multiple
     width = max(1, side // multiple - 1) * multiple
-    if width == network.global_size:  # it would be taken for its own global view
+    if width == network.global_size:  # or it would be used as its own global view
         width -= multiple
     yield network_inputs(network, L[..., :height, :width])
 
@@ -108,7 +108,7 @@ def _mean_psnr(batches: list[NDArray[np.float32]], probe: Probe) -> float:
 
 
 def _predict(model: Model, inputs: tuple[Tensor, ...]) -> NDArray[np.float32]:
-    """ab of views, with their global views beside them where those are others."""
+    """ab for L and, if it is separate, its global view."""
     L, *rest = (np.ascontiguousarray(tensor.numpy()) for tensor in inputs)
     features = model.low_level(L)
     view = model.global_features(rest[0]) if rest else model.global_features(L, features)

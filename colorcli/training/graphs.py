@@ -1,4 +1,4 @@
-"""PyTorch modules → ONNX graphs that every supported onnxruntime reads."""
+"""Export PyTorch modules to ONNX graphs that every supported onnxruntime reads."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ _PRODUCER = "colorize"
 OPSET = 18
 IR_VERSION = 10
 HALVE_FROM = 64
-"""Weights with fewer values stay float32: they are biases, and weigh nothing."""
+"""Tensors with fewer values stay float32: halving them would save next to nothing."""
 
 
 class Decoded(nn.Module):
-    """A part followed by the objective's decoding, so that its graph gives ab."""
+    """A part followed by the objective's decoding, so that its graph outputs ab."""
 
     def __init__(self, part: nn.Module, objective: Objective) -> None:
         super().__init__()
         self.part, self.objective = part, objective
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """The part's inputs, and the temperature last where there is one → ab."""
+        """The part's inputs, then the temperature if there is one → ab."""
         if self.objective.temperature is None:
             return self.objective.decode(self.part(*inputs))
         return self.objective.decode(self.part(*inputs[:-1]), inputs[-1])
 
 
 def example_inputs(parts: dict[str, Part], size: int) -> dict[str, Tensor]:
-    """One tensor for each name that the parts read, made by running them on a ramp of L."""
+    """An example tensor for every input of the parts, from running them on a ramp of L."""
     ramp = torch.linspace(0, 100, size)[None, None, :, None].expand(1, 1, size, size).contiguous()
     values = {"L": ramp}
     for part in parts.values():
@@ -59,17 +59,17 @@ def _view(value: Tensor, part: Part, name: str) -> Tensor:
 def to_onnx(
     module: nn.Module, names: tuple[str, ...], examples: list[Tensor], *outputs: str
 ) -> onnx.ModelProto:
-    """Export a module with its weights inside, and dynamic N, H and W (of `L_global` only N).
+    """Export a module with embedded weights and dynamic N, H and W (`L_global`: only N).
 
     Args:
         module: in evaluation mode.
         names: of its inputs.
-        examples: one tensor for each.
-        outputs: names of what it gives.
+        examples: one tensor per input.
+        outputs: names of its outputs.
     """
     shapes = []
     for name, example in zip(names, examples, strict=True):
-        # The global view has one size; named H and W like L, it would have to be as large as L.
+        # The global view has a fixed size; H and W named as for L would force it to L's size.
         if name in ("global_features", "L_global", "temperature") or example.ndim < 4:
             dims = {0: torch.export.Dim("N")} if example.ndim else {}
         else:
@@ -79,7 +79,7 @@ def to_onnx(
                 3: torch.export.Dim.AUTO,
             }
         shapes.append(dims)
-    # The exporter warns of torchvision's operators, which no network here has.
+    # The exporter warns about torchvision operators, which no network here uses.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
@@ -102,10 +102,10 @@ def to_onnx(
 
 
 def _name_dimensions(model: onnx.ModelProto) -> None:
-    """Call the dynamic dimensions what everybody calls them."""
+    """Give the dynamic dimensions their usual names."""
     del model.graph.value_info[:]
     for value in (*model.graph.input, *model.graph.output):
-        # Maps of several resolutions: by one name the runtime would take them for one size.
+        # One name for maps of several resolutions would make the runtime expect one size.
         spatial = ("H", "W") if value.name == "L" else (f"H_{value.name}", f"W_{value.name}")
         dims = value.type.tensor_type.shape.dim
         for dim, name in zip(dims, ("N", "C", *spatial), strict=False):
@@ -118,9 +118,9 @@ def _variadic(module: nn.Module) -> bool:
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph with its weights stored as float16 and cast back when it is loaded.
+    """The same graph with its weights stored as float16 and cast back on loading.
 
-    onnxruntime folds the casts into constants, so that only the file is smaller.
+    onnxruntime folds the casts into constants, so only the file gets smaller.
     """
     small = onnx.ModelProto()
     small.CopyFrom(model)
@@ -141,7 +141,7 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def describe_graph(model: onnx.ModelProto, properties: dict[str, str]) -> None:
-    """Write who made the graph, and what it means, into its metadata."""
+    """Replace the graph's metadata by the producer and these properties."""
     model.producer_name = _PRODUCER
     model.producer_version = ""
     model.doc_string = ""
@@ -153,7 +153,7 @@ def describe_graph(model: onnx.ModelProto, properties: dict[str, str]) -> None:
 
 
 def is_own(path: Path) -> bool:
-    """Whether `describe_graph` described the graph in this file."""
+    """Whether this file holds a graph that `describe_graph` has marked."""
     try:
         model = onnx.load_model(path, load_external_data=False)
     except (OSError, DecodeError):
@@ -162,7 +162,7 @@ def is_own(path: Path) -> bool:
 
 
 def encoded(model: onnx.ModelProto) -> bytes:
-    """A graph, checked, as the bytes of a file."""
+    """Check a graph and return it as the bytes of a file."""
     onnx.checker.check_model(model)
     data: bytes = model.SerializeToString()
     return data

@@ -1,4 +1,4 @@
-"""Which photos a run is trained on, and which it never sees."""
+"""Which photos a run trains on, and which it holds out."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Membership:
     """The photos of a run, by their keys.
 
     Attributes:
-        train: how many are trained on.
-        val: how many are held out.
-        digest: of the keys of both, which tells these photos and this split from others.
+        train: number of training photos.
+        val: number of held-out photos.
+        digest: of the keys of both, identifying these photos and this split.
     """
 
     train: int
@@ -36,17 +36,17 @@ class Membership:
         return cls(len(lists[0]), len(lists[1]), digest)
 
     def save(self, path: Path) -> None:
-        """Write it beside a run."""
+        """Write as JSON."""
         write_whole(path, (json.dumps(asdict(self)) + "\n").encode(), replace=True)
 
     def refuse_others(self, path: Path) -> None:
-        """Refuse to go on with a run whose photos, as `path` tells, were not these.
+        """Refuse to resume a run that, according to `path`, used other photos.
 
-        A photo that was held out would be trained on, and the figures of the run be of photos that
-        it knows. Runs of earlier versions left no such file: they are not asked.
+        Photos held out before would be trained on, and the validation figures be too optimistic.
+        Runs of earlier versions have no such file and are not checked.
 
         Raises:
-            UsageError: they were others, or another split.
+            UsageError: the photos or the split differ, or the file cannot be read.
         """
         if not path.exists():
             return
@@ -54,13 +54,13 @@ class Membership:
             begun = Membership(**json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise UsageError(
-                f"{path}: does not say which photos the run is trained on ({error})",
+                f"{path}: not a record of the run's photos ({error})",
                 tip=f"begin another run from its weights: --out NEW --init {path.parent}",
             ) from None
         if begun != self:
             counts = f"{begun.train} and {begun.val} held out; now {self.train} and {self.val}"
             if (begun.train, begun.val) == (self.train, self.val):
-                counts = "as many, with other names"
+                counts = "the counts agree, the names differ"
             raise UsageError(
                 f"{path.parent}: the run was begun with other photos, or another split ({counts})",
                 tip=f"begin another run from its weights: --out NEW --init {path.parent}",

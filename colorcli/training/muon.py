@@ -1,4 +1,4 @@
-"""Muon: steps of equal size in every direction that a kernel can move in."""
+"""Muon: steps of equal size in every direction in which a kernel can move."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from torch import Tensor, nn, optim
 MOMENTUM = 0.95
 
 NEWTON_SCHULZ = ((3.4445, -4.7750, 2.0315),) * 5
-"""Coefficients of the quintic, once a step; they bring singular values near 1, not to it."""
+"""Coefficients of the quintic for each iteration; singular values end near 1, not at it."""
 
 STEP = 0.4
-"""Root mean square of a kernel's step in learning rates; 1 does as well, Adam's is some 0.2."""
+"""Root mean square of a kernel's step in learning rates; 1 works as well, Adam's is about 0.2."""
 
 
 class Muon(optim.AdamW):
     """Muon on the kernels of convolutions, AdamW on everything else.
 
     A kernel is the matrix `(outputs, inputs · height · width)`. Its step is the momentum of its
-    gradients, made orthogonal: as far in rare directions as in frequent ones (Jordan et al. 2024,
+    gradients, orthogonalised: as far in rare directions as in frequent ones (Jordan et al. 2024,
     "Muon: an optimizer for hidden layers in neural networks"; the size of the step as in Liu et
-    al. 2025, "Muon is scalable for LLM training"). Kernels of one input (depthwise ones, and those
-    that read L) and those that give a and b are no such matrices: they are AdamW's, as are
-    fully connected layers, whose matrices are too large to be made orthogonal at every step.
+    al. 2025, "Muon is scalable for LLM training"). AdamW takes kernels with one input channel
+    (depthwise ones, and those that read L) and those that output a and b, which are not such
+    matrices, and fully connected layers, which are too large to orthogonalise at every step.
 
     Args:
-        groups: parameter groups as of `AdamW`.
+        params: parameter groups, as for `AdamW`.
         lr: learning rate of both.
     """
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
-        """One step of every parameter that has a gradient; the kernels' gradients are let go."""
+        """Update every parameter that has a gradient; the kernels' gradients become None."""
         for group in self.param_groups:
             for kernel in filter(is_kernel, group["params"]):
                 if kernel.grad is None:
                     continue
                 state = self.state[kernel]
                 if not state:
-                    # AdamW reads states back only if they count their steps.
+                    # AdamW loads only states that have a step count.
                     state["step"] = torch.zeros(())
                     state["momentum"] = torch.zeros_like(kernel)
                 state["step"] += 1
@@ -50,19 +50,19 @@ class Muon(optim.AdamW):
                 kernel.mul_(1 - group["lr"] * group["weight_decay"])
                 size = group["lr"] * STEP * max(step.shape) ** 0.5
                 kernel.sub_(step.view_as(kernel), alpha=size)
-                kernel.grad = None  # AdamW leaves alone what has none
+                kernel.grad = None  # so that AdamW skips it
         return super().step(closure)
 
 
 def is_kernel(parameter: nn.Parameter) -> bool:
-    """Whether a parameter is the kernel of a convolution between two layers of many channels."""
+    """Whether a parameter is a convolution kernel with > 1 input and > 2 output channels."""
     return parameter.ndim == 4 and parameter.shape[0] > 2 and parameter.shape[1] > 1
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """The matrix with its singular values near 1 (0.7 to 1.2), by Newton and Schulz.
+    """The matrix with its singular values near 1 (0.7 to 1.2), by Newton-Schulz iteration.
 
-    Products in bfloat16, where autocast makes them so, are exact enough.
+    Under autocast the products are in bfloat16, which is exact enough.
 
     Args:
         matrix: `(r, c)`, of any size; zeros stay zeros.
@@ -75,7 +75,7 @@ def orthogonal(matrix: Tensor) -> Tensor:
     x = x / (x.norm() + 1e-30)
     for a, b, c in NEWTON_SCHULZ:
         gram = x @ x.T
-        # Few and large operations: on a GPU their number is what a step of small kernels costs.
+        # Few, large operations: on a GPU their number determines the cost for small kernels.
         x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     made = x if wide else x.T
     return made.float()

@@ -1,4 +1,4 @@
-"""What a network is trained to minimise; `colorize train --objective`."""
+"""Training objectives; `colorize train --objective`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from colorcli.metrics import GRID, SPREAD
 from colorcli.training.networks.base import AB_LIMIT, Head
 
 DIRECTIONS = 8
-"""Of the slices between two clouds of ab."""
+"""Number of slices through two clouds of ab."""
 
 
 class Objective(nn.Module, ABC):
-    """A loss, and how its network's output becomes ab."""
+    """A loss, and the decoding of a network's output into ab."""
 
     name: ClassVar[str]
     head: ClassVar[Head]
@@ -31,8 +31,8 @@ class Objective(nn.Module, ABC):
         """The loss.
 
         Args:
-            output: what the network gave.
-            ab: the truth `(N, 2, H, W)` in CIELAB units; averaged here to the output's grid.
+            output: of the network.
+            ab: the true ab `(N, 2, H, W)` in CIELAB units; averaged to the output's grid.
 
         Returns:
             A scalar.
@@ -45,7 +45,7 @@ class Objective(nn.Module, ABC):
 
 
 def on_grid(ab: Tensor, output: Tensor) -> Tensor:
-    """The truth averaged over the cells of the output's grid."""
+    """The true ab averaged over the cells of the output's grid."""
     return functional.avg_pool2d(ab, ab.shape[-1] // output.shape[-1])
 
 
@@ -61,16 +61,16 @@ class MeanSquaredError(Objective):
 
 
 class ChromaDistribution(Objective):
-    """MSE plus how far the colours of the batch, wherever they are, lie from the true ones.
+    """MSE plus the distance between the distributions of predicted and true colours in the batch.
 
-    L = mean((ŷ - y)²) + w·SW²(ŷ, y), SW² as `sliced_wasserstein`. A mean of plausible colours is
-    nearest to each of them, but paler than all; the second term asks that as much strong colour be
-    given as there is, and the first decides where. If ŷ is a regression's and has the spread s
-    where y has S, they balance at ŷ·(1 + w·S/s)/(1 + w). It is for continuing a converged
-    regression (`--init`).
+    L = mean((ŷ - y)²) + w·SW²(ŷ, y), SW² as `sliced_wasserstein`. The mean of plausible colours
+    minimises the error but is paler than all of them; the second term demands as much strong colour
+    as there is, and the first decides where. If ŷ is a regression's and has the spread s where y
+    has S, they balance at ŷ·(1 + w·S/s)/(1 + w). Meant for continuing a converged regression
+    (`--init`).
 
     Args:
-        weight: w, how much the distribution counts beside the error.
+        weight: w, the weight of the distribution term.
     """
 
     name = "mse-distribution"
@@ -90,7 +90,7 @@ class ChromaDistribution(Objective):
 def sliced_wasserstein(output: Tensor, true: Tensor) -> Tensor:
     """The squared sliced Wasserstein distance of two clouds of ab (Bonneel et al. 2015).
 
-    The mean over 8 directions θ of mean((sort ŷ·θ - sort y·θ)²), of every other row and column.
+    The mean over 8 directions θ of mean((sort ŷ·θ - sort y·θ)²), on every other row and column.
 
     Args:
         output: ŷ `(N, 2, h, w)` in CIELAB units.
@@ -107,10 +107,10 @@ def sliced_wasserstein(output: Tensor, true: Tensor) -> Tensor:
 
 
 class SmoothL1(Objective):
-    """Huber loss with δ = 10 CIELAB units: like MSE for small errors, forgiving to outliers.
+    """Huber loss with δ = 10 CIELAB units: like MSE for small errors, tolerant of outliers.
 
-    Girshick 2015; used for colorization by Zhang et al. 2017. Its minimiser lies nearer to the
-    median than to the mean of the plausible colours.
+    Girshick 2015; used for colorization by Zhang et al. 2017. Its minimiser is nearer to the median
+    than to the mean of the plausible colours.
     """
 
     name = "smooth-l1"
@@ -123,16 +123,16 @@ class SmoothL1(Objective):
 
 
 class Rebalanced(Objective):
-    """An objective in which rare colours weigh more (Zhang et al. 2016, section 2.2).
+    """An objective with larger weights for rare colours (Zhang et al. 2016, section 2.2).
 
-    A pixel weighs v ∝ ((1 - λ)·p̃ + λ/Q)⁻¹, E[v] = 1, where p̃ is the smoothed share of its bin of
-    ab in the training photos, and Q the number of bins: the cells of a grid of 10 units that hold
-    a colour of sRGB. Bins that do not occur weigh at most what the rarest that does weighs.
+    A pixel's weight is v ∝ ((1 - λ)·p̃ + λ/Q)⁻¹, E[v] = 1, where p̃ is the smoothed share of its ab
+    bin in the training photos, and Q the number of bins: the cells of a 10-unit grid that contain
+    an sRGB colour. Bins that do not occur weigh no more than the rarest that does.
 
     Args:
-        prior: share of each bin in the training photos `(Q,)`, from `bin_shares`; None weighs
+        prior: share of each bin in the training photos `(Q,)`, from `bin_shares`; None weights
             all pixels alike.
-        uniform: λ, how much of the uniform distribution is mixed into the prior.
+        uniform: λ, the share of the uniform distribution mixed into the prior.
     """
 
     neighbours = 5
@@ -151,7 +151,7 @@ class Rebalanced(Objective):
             near = torch.exp(-torch.cdist(centres, centres).square() / (2 * SPREAD**2))
             smooth = (near / near.sum(0)) @ prior
             mixed = (1 - uniform) * smooth + uniform / len(centres)
-            # With λ = 0 a bin far from all colours of the photos would weigh infinitely much.
+            # With λ = 0 a bin far from all colours in the photos would have infinite weight.
             weights = 1 / mixed.clamp_min(mixed[prior > 0].min())
             weights /= (smooth * weights).sum()
         self.register_buffer("weights", weights)
@@ -163,18 +163,18 @@ class Rebalanced(Objective):
 
 
 class Distance(Rebalanced):
-    """L = mean(v(y)·√(‖ŷ - y‖² + ε²)): how far off each colour is, rare colours counting more.
+    """L = mean(v(y)·√(‖ŷ - y‖² + ε²)): the ab error, with larger weights for rare colours.
 
     ab is scaled to [0, 1] as in `mse`. The area under the curve of the ab error (Zhang et al. 2016,
-    section 3.1) is 1 - the mean of ‖ŷ - y‖/150: without weights this is the raw one, and with
-    v = 1/p̃ the class-rebalanced; λ trades one for the other. Its minimiser is the weighted
-    geometric median of the plausible colours.
+    section 3.1) is 1 - mean(‖ŷ - y‖/150): the raw one without weights, the class-rebalanced one
+    with v = 1/p̃; λ trades one for the other. The minimiser is the weighted geometric median of the
+    plausible colours.
     """
 
     name = "distance"
     head: ClassVar[Head] = "ab"
     epsilon = 1.0
-    """Rounds the tip of the cone, in CIELAB units: finer differences cannot be seen."""
+    """Rounds the tip of the cone, in CIELAB units: smaller differences are invisible."""
 
     def forward(self, output: Tensor, ab: Tensor) -> Tensor:
         """As `Objective.forward`."""
@@ -185,18 +185,17 @@ class Distance(Rebalanced):
 
 
 class DistanceDistribution(Distance):
-    """`distance` plus how far the colours of the batch lie from the true ones.
+    """`distance` plus the distance between the distributions of predicted and true colours.
 
     L = mean(v(y)·√(‖ŷ - y‖² + ε²)) + w·SW²(ŷ, y)/20, in CIELAB units before ab is scaled to
-    [0, 1]; SW² as `sliced_wasserstein`. The 20 makes a distance of the square: a cloud that is off
-    by so much is drawn back as hard as one by the first term. As in `mse-distribution`, but what is
-    not known stays neutral rather than brown: the median of many hues is gray sooner than their
-    mean.
+    [0, 1]; SW² as `sliced_wasserstein`. The 20 turns the square into a distance: a cloud shifted by
+    20 gets the same gradient from both terms. Like `mse-distribution`, except that uncertain
+    colours stay neutral rather than brown: the median of many hues is gray sooner than their mean.
 
     Args:
         prior: as in `Rebalanced`.
         uniform: as in `Rebalanced`.
-        weight: w, how much the distribution counts beside the distance.
+        weight: w, the weight of the distribution term.
     """
 
     name = "distance-distribution"
@@ -218,8 +217,8 @@ class Classification(Rebalanced):
     """Rebalanced cross-entropy over quantised ab, and its annealed mean (Zhang et al. 2016).
 
     - The soft label z of a pixel: a Gaussian (σ = 5) over the 5 nearest bins.
-    - The loss: -Σ v(y) Σ_q z_q log p_q, where v is the weight of the pixel's nearest bin.
-    - The colour: ab = Σ_q c_q·softmax(log p / T)_q, T = 0.38 (section 2.3). T → 0 takes the mode,
+    - The loss: -mean(v(y) Σ_q z_q log p_q), where v is the weight of the pixel's nearest bin.
+    - The colour: ab = Σ_q c_q·softmax(log p / T)_q, T = 0.38 (section 2.3). T → 0 gives the mode,
       vivid and uneven; T = 1 the mean, even and pale.
     """
 
@@ -246,7 +245,7 @@ class Classification(Rebalanced):
         return (entropy * self.weights[nearest[:, 0]]).mean()
 
     def decode(self, output: Tensor, temperature: Tensor | float | None = None) -> Tensor:
-        """The annealed mean; `temperature` None takes the objective's own."""
+        """The annealed mean; `temperature` None uses the objective's own."""
         p = torch.softmax(output / (self.temperature if temperature is None else temperature), 1)
         return functional.conv2d(p, self.centres.T[:, :, None, None].to(p.dtype))
 
@@ -279,8 +278,8 @@ def get_objective(name: str) -> type[Objective]:
 
 
 def gamut_bins() -> Tensor:
-    """Centres of the ab bins that hold a colour of sRGB: float32 `(bins, 2)`."""
-    # Here and not at the top: the exported decode needs none of it.
+    """Centres of the ab bins that contain an sRGB colour: float32 `(bins, 2)`."""
+    # Imported here because the exported decoding does not need it.
     from colorcli.lab import rgb_to_lab
 
     levels = torch.arange(0, 256, 5, dtype=torch.uint8)
@@ -290,7 +289,7 @@ def gamut_bins() -> Tensor:
 
 
 def bin_shares(ab: Tensor, objective: Rebalanced) -> Tensor:
-    """Share of each bin among pixels: ab `(n, 2)` in CIELAB units → `(Q,)`, summing to 1."""
+    """Share of each bin in the pixels: ab `(n, 2)` in CIELAB units → `(Q,)`, summing to 1."""
     nearest = objective.nearest[:, 0][_cell(ab.T[None, :, :, None]).flatten()]
     counts = torch.bincount(nearest, minlength=len(objective.centres)).float()
     return counts / counts.sum()

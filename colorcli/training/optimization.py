@@ -1,4 +1,4 @@
-"""What moves the weights: optimisers, and the schedule of the learning rate."""
+"""Optimisers and the learning-rate schedule."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "adam": optim.Adam,
     "adamw": optim.AdamW,
     "muon": Muon,
-    # As in Keras, which the papers that name it use: PyTorch's own forgets ten times slower.
+    # Keras's settings, as in the papers: PyTorch's default alpha (0.99) forgets ten times slower.
     "rmsprop": partial(optim.RMSprop, alpha=0.9, eps=1e-7),
     "sgd": partial(optim.SGD, momentum=0.9),
 }
@@ -27,12 +27,12 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
 def build_optimizer(
     name: str, network: nn.Module, *, learning_rate: float, weight_decay: float
 ) -> Optimizer:
-    """An optimiser of what `network` has to learn.
+    """An optimiser for the trainable parameters of `network`.
 
-    Weights decay; biases and the scales of batch normalisation do not.
+    Weights decay; biases and batch-normalisation scales do not.
 
     Raises:
-        UsageError: none is called `name`.
+        UsageError: there is none of that name.
     """
     if name not in OPTIMIZERS:
         raise UsageError(
@@ -52,7 +52,7 @@ def schedule(fraction: float, warmup: float, *, constant: bool = False) -> float
     Args:
         fraction: share of the run that is done.
         warmup: share of the run over which the rate rises.
-        constant: stay at 1 behind the warm-up.
+        constant: stay at 1 after the warm-up.
     """
     if fraction < warmup:
         return max(fraction / warmup, 1e-3)

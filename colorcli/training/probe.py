@@ -1,4 +1,4 @@
-"""A few views of a run's photos, kept with the run so that its export can check itself."""
+"""A few views of a run's photos, kept with the run to check its export."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Probe:
     """Central views, 8-bit Lab as in `PhotoStore`: `(n, 3, S, S)`.
 
     Attributes:
-        calibration: of training photos; what a reduction is fitted on.
-        validation: of validation photos; what its loss is measured on.
+        calibration: of training photos, for fitting a reduction.
+        validation: of validation photos, for measuring its loss.
     """
 
     calibration: Tensor
@@ -31,7 +31,7 @@ class Probe:
 
     @classmethod
     def draw(cls, photos: PhotoStore, validation: PhotoStore, size: int) -> Probe:
-        """Take views evenly spread over the photos."""
+        """Draw views evenly spread over the photos."""
         return cls(_views(photos, CALIBRATION, size), _views(validation, VALIDATION, size))
 
     def save(self, folder: Path) -> None:
@@ -49,7 +49,7 @@ class Probe:
         Raises:
             UsageError: the run has none, or a broken one.
         """
-        tip = "`colorize train … --resume` writes it anew"
+        tip = "`colorize train … --resume` writes it again"
         views = load_arrays(folder / FILE, "calibration", "validation", tip=tip)
         return cls(*map(torch.from_numpy, views))
 

@@ -1,4 +1,4 @@
-"""How far a run has come, and how it is doing meanwhile."""
+"""The progress of a run, and running means of its figures."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch import Tensor
 
 @dataclass
 class Progress:
-    """How far a run has come: photos seen, steps taken, seconds spent in steps.
+    """The progress of a run: photos seen, steps taken, seconds spent in steps.
 
     Attributes:
-        done: whether a budget is used up, and reported.
-        budget: which: the epochs and hours of the settings then.
-        lot: added to the seed of every draw. Of a run begun from the weights of another it is
-            another, or it would be shown the very views that these weights have learned.
+        done: whether a budget is used up and reported.
+        budget: the epochs and hours in the settings at that time.
+        lot: added to the seed of every draw. A run begun from existing weights gets its own, or it
+            could see the very views that those weights were trained on.
     """
 
     seen: int = 0
@@ -29,7 +29,7 @@ class Progress:
 
 
 class Mean:
-    """Mean of scalars, and of the recent ones, without waiting for the GPU at every step."""
+    """Mean of scalars, and of recent ones, without waiting for the GPU at every step."""
 
     def __init__(self) -> None:
         self._sum: Tensor | None = None
@@ -37,17 +37,17 @@ class Mean:
         self._recent: list[Tensor] = []
 
     def add(self, value: Tensor) -> None:
-        """Take one more."""
+        """Add a value."""
         self._sum = value.clone() if self._sum is None else self._sum + value
         self.count += 1
         self._recent = [*self._recent[-49:], value]
 
     @property
     def mean(self) -> float:
-        """Of all; NaN of none."""
+        """Mean of all values; NaN if there are none."""
         return math.nan if self._sum is None else float(self._sum) / self.count
 
     @property
     def recent(self) -> float:
-        """Of the last fifty."""
+        """Mean of the last fifty values."""
         return float(torch.stack(self._recent).mean())

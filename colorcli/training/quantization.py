@@ -1,8 +1,8 @@
-"""A model folder's graphs a second time, with integer weights and activations.
+"""Quantise a model folder's graphs to integer weights and activations.
 
-Static quantisation (Jacob et al. 2018) in onnxruntime's QDQ form: weights symmetric, one scale a
-channel, in 7 bits of int8, so that no CPU clips their sums (`PAIRED_BITS`); activations uint8,
-ranges found by running calibration photos. Fused at loading into integer convolutions. Dynamic
+Static quantisation (Jacob et al. 2018) in onnxruntime's QDQ form: weights symmetric, one scale per
+channel, in 7 bits of int8, so that no CPU saturates their sums (`PAIRED_BITS`); activations uint8,
+with ranges from calibration photos. Loading fuses them into integer convolutions. Dynamic
 quantisation, which needs no photos, is slower than fp32.
 """
 
@@ -47,13 +47,13 @@ Feeds = dict[str, NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Quantized:
-    """What a quantisation did.
+    """The result of a quantisation.
 
     Attributes:
-        spec: what it costs.
+        spec: its precision entry, with the measured cost.
         bytes: size of the int8 graphs.
-        calibrated_on: photos that the ranges were found on.
-        measured_on: photos that the cost was measured on.
+        calibrated_on: number of photos used to find the ranges.
+        measured_on: number of photos used to measure the cost.
     """
 
     spec: PrecisionSpec
@@ -68,21 +68,21 @@ def quantize(
     validation: Sequence[Item],
     progress: Callable[[int], None] = lambda _done: None,
 ) -> Quantized:
-    """Write `*.int8.onnx` beside a model's graphs, and what they cost into its `model.json`.
+    """Write `*.int8.onnx` beside a model's graphs, and their cost into its `model.json`.
 
     Args:
-        folder: of the model; nothing in it changes but `precisions` and the int8 graphs.
+        folder: of the model; only `precisions` and the int8 graphs change.
         calibration: photos of the training split, evenly thinned to `CALIBRATION`.
         validation: photos of the validation split, evenly thinned to `VALIDATION`.
-        progress: called with the number of photos done, of both kinds together.
+        progress: called with the number of photos done, both splits together.
 
     Returns:
-        What it costs; whether `--precision auto` takes it follows from that.
+        The cost, which decides whether `--precision auto` uses int8.
 
     Raises:
         ModelError: no model folder, or a broken one.
-        PhotoError: too few photos can be read, or the folder cannot be written to.
-        UsageError: scikit-image is not installed.
+        PhotoError: no calibration photo can be read, or the folder cannot be written to.
+        UsageError: scikit-image is not installed, or no validation photo can be read.
     """
     scikit_image("color")
     model = Model.load(str(folder), device="cpu", precision="fp32")
@@ -116,7 +116,7 @@ def quantize(
         entry |= {"psnr_loss": round(loss, 4), "colour_change": round(change, 4)}
         names = [values["file"] for values in entries.values()]
         text = json.dumps(description, indent=2) + "\n"
-        # The description last, so that it never names graphs that are not there.
+        # The description last, so that it never names missing graphs.
         write_together(
             [
                 *((folder / name, (work / name).read_bytes()) for name in names),
@@ -130,14 +130,14 @@ def quantize(
 def _told(
     items: Sequence[Item], done: Iterator[int], progress: Callable[[int], None]
 ) -> Iterator[Item]:
-    """The photos one after the other; after each is told how many are done."""
+    """Yield the photos, reporting the number done after each."""
     for item in items:
         yield item
         progress(next(done))
 
 
 class _Recorded(ort_quantization.CalibrationDataReader):  # type: ignore[misc]
-    """Feeds of a graph, kept on disk: a few hundred feature maps do not fit into memory."""
+    """Feeds of a graph, on disk: a few hundred feature maps do not fit into memory."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -165,7 +165,7 @@ class _Recorded(ort_quantization.CalibrationDataReader):  # type: ignore[misc]
 def _record(
     model: Model, photos: Iterator[NDArray[np.float32]], folder: Path
 ) -> dict[str, _Recorded]:
-    """Run the fp32 model over photos, and keep what each graph is fed."""
+    """Run the fp32 model over photos and record the feeds of each graph."""
     recorded = {}
     for name in model.spec.graphs_at("fp32"):
         (folder / name).mkdir()
@@ -175,12 +175,12 @@ def _record(
     for L in photos:
         colorizer.predict_L(L, size="auto")
     if not len(recorded["colorization"]):
-        raise PhotoError("no photo to calibrate on can be read")
+        raise PhotoError("no calibration photo can be read")
     return recorded
 
 
 class _Watched(Model):
-    """A model that keeps what its graphs are fed."""
+    """A model that records the feeds of its graphs."""
 
     def __init__(self, model: Model, recorded: dict[str, _Recorded]) -> None:
         self.__dict__.update(model.__dict__)
@@ -193,7 +193,7 @@ class _Watched(Model):
 
 
 def _lightnesses(items: Iterable[Item], spec: ModelSpec) -> Iterator[NDArray[np.float32]]:
-    """L of photos, enlarged to the model's default size where they are smaller."""
+    """L of photos, smaller ones enlarged to the model's default size."""
     for item in items:
         try:
             rgb = read_rgb(item.read())
@@ -215,7 +215,7 @@ def _quantize_graph(source: Path, target: Path, recorded: _Recorded) -> None:
     onnx.save(model, plain)
     recorded.rewind()
     level = logging.getLogger().level
-    logging.getLogger().setLevel(logging.ERROR)  # it recommends what was done already
+    logging.getLogger().setLevel(logging.ERROR)  # it recommends steps already taken
     try:
         ort_quantization.quantize_static(
             plain,
@@ -239,7 +239,7 @@ def _quantize_graph(source: Path, target: Path, recorded: _Recorded) -> None:
 
 
 def _with_whole_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The graph with weights that are stored as float16 made float32, their casts removed."""
+    """The graph with float16 weights converted to float32 and their casts removed."""
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
     nodes = []
     for node in model.graph.node:
@@ -255,7 +255,7 @@ def _with_whole_weights(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _kept_whole(model: onnx.ModelProto) -> list[str]:
-    """Names of the nodes that stay fp32: the layer that says ab, where a step would be seen."""
+    """Names of the nodes that stay fp32: the layer that outputs ab, where steps would show."""
     for index, node in enumerate(model.graph.node):
         node.name = node.name or f"{node.op_type}_{index}"
     if model.graph.output[0].name != "ab":
@@ -265,7 +265,7 @@ def _kept_whole(model: onnx.ModelProto) -> list[str]:
 
 
 def _cost(whole: Model, small: Model, items: Iterable[Item]) -> tuple[float, float, int]:
-    """PSNR lost in dB, the mean CIEDE2000 between the two, and how many photos were measured."""
+    """PSNR lost in dB, mean CIEDE2000 between the two, and the number of photos measured."""
     losses, changes = [], []
     for item in items:
         try:
@@ -278,5 +278,5 @@ def _cost(whole: Model, small: Model, items: Iterable[Item]) -> tuple[float, flo
         losses.append(psnrs[0] - psnrs[1])
         changes.append(metrics.ciede2000(*(np.dstack([L, ab]) for ab in made)))
     if not losses:
-        raise UsageError("no photo to measure the loss on can be read")
+        raise UsageError("no validation photo can be read")
     return float(np.mean(losses)), float(np.mean(changes)), len(losses)

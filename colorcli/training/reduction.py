@@ -1,4 +1,4 @@
-"""Make trained networks smaller without changing what they say.
+"""Make trained networks smaller without changing their output.
 
 Batch normalisation is folded into the layer before it; the large fully connected layer, which
 holds 25.7 M of the fusion network's 42.2 M parameters, is factorised to the rank its data need.
@@ -14,14 +14,13 @@ from torch import Tensor, nn
 from torch.nn.utils import fusion
 
 LARGE = 1_000_000
-"""Parameters from which a fully connected layer is worth factorising."""
+"""Smallest number of weights for which a fully connected layer is factorised."""
 
 
 def fold_batch_norm(module: nn.Module) -> None:
     """Fold every batch normalisation into its layer, in place.
 
-    A module whose normalisation does not directly follow a layer says how in its own
-    `fold_batch_norm`.
+    A module whose normalisation does not directly follow a layer has its own `fold_batch_norm`.
     """
     own: Any = getattr(module, "fold_batch_norm", None)
     if callable(own):
@@ -41,7 +40,7 @@ def fold_batch_norm(module: nn.Module) -> None:
 
 
 def large_layers(network: nn.Module) -> dict[str, nn.Linear]:
-    """The fully connected layers that are worth factorising, by name."""
+    """The fully connected layers worth factorising, by name."""
     return {
         name: module
         for name, module in network.named_modules()
@@ -53,12 +52,12 @@ def large_layers(network: nn.Module) -> dict[str, nn.Linear]:
 def principal_outputs(
     network: nn.Module, layer: nn.Linear, inputs: Iterable[tuple[Tensor, ...]]
 ) -> tuple[Tensor, Tensor]:
-    """Mean and principal directions of a layer's outputs over data, before its bias.
+    """Mean and principal directions of a layer's outputs over data, without its bias.
 
     Args:
         network: run on each of `inputs`.
         layer: of the network.
-        inputs: the network's arguments, a batch at a time.
+        inputs: the network's arguments, in batches.
 
     Returns:
         Mean `(outputs,)` and directions `(outputs, outputs)`, the strongest first.
@@ -82,7 +81,7 @@ def principal_outputs(
 def factorized(layer: nn.Linear, mean: Tensor, directions: Tensor, rank: int) -> nn.Sequential:
     """W·x + b ≈ U·(Uᵀ·W·x) + (b + (I - U·Uᵀ)·mean), U the `rank` strongest directions.
 
-    Of all factorisations to that rank this has the smallest error over the data.
+    This is the factorisation of that rank with the smallest error over the data.
     """
     basis = directions[:, :rank]
     weight = layer.weight.double()
@@ -96,6 +95,6 @@ def factorized(layer: nn.Linear, mean: Tensor, directions: Tensor, rank: int) ->
 
 
 def replace(network: nn.Module, name: str, module: nn.Module) -> None:
-    """Put `module` in place of the submodule called `name`."""
+    """Replace the submodule called `name` by `module`."""
     parent, _, last = name.rpartition(".")
     setattr(network.get_submodule(parent), last, module)

@@ -1,4 +1,4 @@
-"""What can be known to be wrong with a run before any photo is decoded, which takes minutes."""
+"""Check a run's settings before the photos are decoded, which takes minutes."""
 
 from __future__ import annotations
 
@@ -25,31 +25,31 @@ from colorcli.training.run import Run
 from colorcli.training.warm_start import start_from
 
 BLOCK = 8
-"""Side of the blocks that `degrade` codes a view in."""
+"""Side of the JPEG blocks of `degrade`."""
 
 
 def rehearse(config: TrainConfig, run: Run, *, resume: bool, init: str | None) -> None:
-    """Build all of a run that needs no photos, and let it go.
+    """Build, and discard, everything of a run that needs no photos.
 
     Args:
         config: the settings.
-        run: to be resumed, or begun.
-        resume: whether it goes on from its checkpoint.
-        init: a run or a model whose weights it is to start from.
+        run: to be resumed or begun.
+        resume: whether to continue from its checkpoint.
+        init: a run or a model whose weights to start from.
 
     Raises:
-        UsageError: settings that cannot be, or weights that cannot be had or do not fit.
+        UsageError: settings are invalid, or weights are unavailable or do not fit.
         ModelError: there is no such model to start from.
     """
     objective = build_objective(config)
     known = len(run.read_scenes()) if resume else 0
-    # Which scenes there are the photos tell. Here any two will do.
+    # The photos determine the scenes; any two will do here.
     scenes = (known or 2) if config.scene_weight else 0
     restored = weights_are_given(config, resume=resume, init=init)
     if restored and not resume and config.pretrained != TrainConfig().pretrained:
         raise UsageError(
-            f"--pretrained {config.pretrained}: the weights are those of --init {init}",
-            tip="leave one of them out",
+            f"--pretrained {config.pretrained}: --init {init} already gives the weights",
+            tip="leave out one of them",
         )
     network = build_network(config, objective, scenes=scenes, restored=restored)
     if not resume:
@@ -69,11 +69,11 @@ def rehearse(config: TrainConfig, run: Run, *, resume: bool, init: str | None) -
 def refuse_settings(config: TrainConfig, network: Colorizing) -> None:
     """Refuse to begin a run whose network lacks what the settings ask for.
 
-    A run that exists is not asked: it may be of a version that passed over what a network lacks.
+    Not for existing runs: earlier versions ignored settings that a network lacks.
 
     Raises:
-        UsageError: an option means nothing to the network, or the network and the ageing of L do
-            not both take views of that side.
+        UsageError: an option does not apply to the network or the objective, or the network and
+            `degrade` do not both accept views of that side.
     """
     kind, usual = get_network(config.network), TrainConfig()
     _refuse_unheard(config, usual)
@@ -97,7 +97,7 @@ def refuse_settings(config: TrainConfig, network: Colorizing) -> None:
 
 
 def _refuse_unheard(config: TrainConfig, usual: TrainConfig) -> None:
-    """Refuse settings that mean nothing to the objective."""
+    """Refuse settings that do not apply to the objective."""
     kind = get_objective(config.objective)
     distribution = issubclass(kind, (ChromaDistribution, DistanceDistribution))
     for asked, has, option in (

@@ -44,12 +44,12 @@ class Run:
 
     @property
     def checkpoint_path(self) -> Path:
-        """Everything needed to go on."""
+        """Everything needed to resume."""
         return self.folder / self.CHECKPOINT
 
     @property
     def log_path(self) -> Path:
-        """One row a report."""
+        """One row per report."""
         return self.folder / "log.csv"
 
     @property
@@ -59,31 +59,31 @@ class Run:
 
     @property
     def sheets_folder(self) -> Path:
-        """A contact sheet of every report, named by the photos seen."""
+        """A contact sheet per report, named by the photos seen."""
         return self.folder / "sheets"
 
     @property
     def epochs_folder(self) -> Path:
-        """Predictions for the same photos at every report (`Snapshots`)."""
+        """Predictions for the same photos at each report (`Snapshots`)."""
         return self.folder / "epochs"
 
     @property
     def scenes_path(self) -> Path:
-        """Names of the scene classes, where the run learns them."""
+        """Names of the scene classes, if the run learns them."""
         return self.folder / "scenes.json"
 
     @property
     def labels_path(self) -> Path:
-        """Labels that occur among the training photos."""
+        """Labels of the training photos."""
         return self.folder / "labels.json"
 
     @property
     def photos_path(self) -> Path:
-        """Which photos are trained on (`Membership`)."""
+        """Which photos the run trains on (`Membership`)."""
         return self.folder / "photos.json"
 
     def refuse_strangers(self) -> None:
-        """Refuse a folder with a file that a run would replace and no run has written.
+        """Refuse a folder with a file that a run would replace but no run wrote.
 
         Raises:
             UsageError: there is one.
@@ -104,13 +104,12 @@ class Run:
             self.folder / PROBE,
         ):
             if path.exists():
-                raise UsageError(f"{path}: is there already, and of no run", tip=tip)
+                raise UsageError(f"{path}: exists and was not written by a training run", tip=tip)
 
     def start_anew(self) -> None:
-        """Remove what a run that left no checkpoint reported, or it would mix with the next one's.
+        """Remove the reports of a run that left no checkpoint: the next run's would mix with them.
 
-        Only files of the names that reports are given, and only in the folder of a run: it may
-        hold others.
+        Only files with the names of reports, and only in the folder of a run: others may be in it.
         """
         if not self.config_path.exists():
             return
@@ -121,12 +120,12 @@ class Run:
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[None]:
-        """Within, nobody else trains in this folder, where the system has locks.
+        """Hold the folder's lock, where the system has locks, so that no other training uses it.
 
-        The folder is made for it; left empty, it goes again.
+        A folder that did not exist is created, and removed again if it stays empty.
 
         Raises:
-            UsageError: somebody does.
+            UsageError: another training holds the lock.
         """
         made = not self.folder.exists()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -146,14 +145,14 @@ class Run:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.EACCES):  # or there are no locks there
+            if error.errno in (errno.EAGAIN, errno.EACCES):  # others: no locks on this file system
                 raise UsageError(
-                    f"{self.folder}: another training is at work in it",
+                    f"{self.folder}: another training is using it",
                     tip="wait for it, or give another --out",
                 ) from None
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
-        """Replace the checkpoint in one step, so that an interruption leaves the old or the new.
+        """Replace the checkpoint atomically: an interruption leaves the old one or the new one.
 
         Raises:
             PhotoError: it cannot be written.
@@ -168,31 +167,34 @@ class Run:
                 raise heard.refused from None
 
     def load_checkpoint(self) -> dict[str, Any]:
-        """Read the checkpoint, into the memory of the CPU.
+        """Read the checkpoint into CPU memory.
 
         Raises:
-            UsageError: there is none, it is broken, or another program's.
+            UsageError: it is missing, broken, or another program's.
         """
         tip = "give the folder that `colorize train --out` wrote"
         path = self.checkpoint_path
         try:
-            # PyTorch would load weights whose bits have changed, and say nothing.
+            # PyTorch would silently load weights with flipped bits.
             with zipfile.ZipFile(path) as file:
                 damaged = file.testzip()
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # what a damaged file may raise has no common class
             name = type(error).__name__
-            raise UsageError(f"{path}: no checkpoint can be read ({name})", tip=tip) from None
+            raise UsageError(f"{path}: the checkpoint cannot be read ({name})", tip=tip) from None
         if damaged is not None:
             raise UsageError(
-                f"{path}: damaged, not what was written", tip="take it from a backup, or train anew"
+                f"{path}: damaged, its checksum is wrong",
+                tip="restore a backup, or train again",
             )
         if not isinstance(state, dict) or not state.keys() >= self._STATE:
-            raise UsageError(f"{self.checkpoint_path}: no checkpoint of `colorize train`", tip=tip)
+            raise UsageError(
+                f"{self.checkpoint_path}: not a checkpoint of `colorize train`", tip=tip
+            )
         return state
 
     def append_log(self, row: dict[str, float]) -> None:
-        """Add a row to the log; a column that older rows lack is left empty in them.
+        """Add a row to the log; columns that older rows lack are left empty in them.
 
         Raises:
             PhotoError: it cannot be written.
@@ -200,7 +202,7 @@ class Run:
         self._write_log([*self.read_log(), row])
 
     def trim_log(self, seen: int) -> None:
-        """Drop what a run logged after its last checkpoint, since it will be done again."""
+        """Drop rows logged after the last checkpoint, since those steps will be repeated."""
         rows = self.read_log()
         kept = [row for row in rows if row["photos_seen"] <= seen]
         if len(kept) < len(rows):
@@ -227,7 +229,7 @@ class Run:
         except (OSError, ValueError, TypeError, csv.Error) as error:
             raise _broken(self.log_path, "the log of a run", error) from None
         if not all("photos_seen" in row for row in rows):
-            raise _broken(self.log_path, "the log of a run", "it does not say photos_seen")
+            raise _broken(self.log_path, "the log of a run", "photos_seen is missing")
         return rows
 
     def save_scenes(self, names: list[str]) -> None:
@@ -235,15 +237,15 @@ class Run:
         _write_names(self.scenes_path, names)
 
     def read_scenes(self) -> list[str]:
-        """The scene classes; none for a run without them."""
+        """The scene classes; empty if the run has none."""
         return _read_names(self.scenes_path)
 
     def save_labels(self, names: list[str]) -> None:
-        """Write what labels the training photos have."""
+        """Write the labels of the training photos."""
         _write_names(self.labels_path, names)
 
     def read_labels(self) -> list[str]:
-        """The labels of the training photos; none where they have none."""
+        """The labels of the training photos; empty if they have none."""
         return _read_names(self.labels_path)
 
 
@@ -264,11 +266,11 @@ def _read_names(path: Path) -> list[str]:
 
 
 def _broken(path: Path, what: str, why: object) -> UsageError:
-    return UsageError(f"{path}: not {what} ({why})", tip="move it away, or take it from a backup")
+    return UsageError(f"{path}: not {what} ({why})", tip="move it away, or restore a backup")
 
 
 class _Heard:
-    """A file that remembers why it refused: PyTorch says only that something went wrong."""
+    """A file that keeps its write error: PyTorch reports only that something went wrong."""
 
     def __init__(self, file: io.FileIO) -> None:
         self._file = file
@@ -283,7 +285,7 @@ class _Heard:
         return len(data)
 
     def flush(self) -> None:
-        """Nothing is kept back."""
+        """Does nothing: writes are unbuffered."""
 
 
 def _written(row: dict[str, float]) -> dict[str, str]:

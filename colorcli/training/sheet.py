@@ -1,4 +1,4 @@
-"""What a person looks at while a network trains: the loss plot and the contact sheet."""
+"""Pictures for following a training run: the loss plot and the contact sheet."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def plot_log(rows: Sequence[dict[str, float]], path: Path) -> None:
 
     Args:
         rows: of `log.csv`.
-        path: PNG to write, in place of what is there.
+        path: PNG to write; an existing file is replaced.
 
     Raises:
         PhotoError: the file cannot be written.
@@ -37,12 +37,12 @@ def plot_log(rows: Sequence[dict[str, float]], path: Path) -> None:
     left.plot(seen, [row["loss"] for row in rows], label="training")
     left.plot(seen, [row["validation_loss"] for row in rows], label="validation")
     left.set(xlabel="photos seen, thousands", ylabel="loss", yscale="log")
-    # A loss spans a decade or a twentieth of one: plain numbers, as many as fit.
+    # A loss spans a decade or a twentieth of one: plain numbers suit both.
     left.yaxis.set_major_locator(ticker.MaxNLocator(6))
     left.yaxis.set_major_formatter(ticker.FormatStrFormatter("%.4g"))
     left.yaxis.set_minor_locator(ticker.NullLocator())
     left.legend()
-    # Runs begun by an older version did not log the first of these.
+    # Runs begun with an older version did not log training_accuracy.
     training = [row.get("training_accuracy", math.nan) for row in rows]
     right.plot(seen, training, label="ab error ≤ 10, training")
     right.plot(seen, [row["accuracy"] for row in rows], label="ab error ≤ 10, validation")
@@ -63,14 +63,14 @@ def write_sheet(
     columns: int = 2,
     captions: Sequence[str] = (),
 ) -> None:
-    """Write a photo's pictures side by side, several photos to a row.
+    """Write each photo's pictures side by side, several photos per row.
 
     Args:
         L: `(N, 1, S, S)` in [0, 100].
         abs_: each `(N, 2, S, S)` in CIELAB units; one picture each, all with that L.
-        path: PNG to write, in place of what is there.
-        columns: photos to a row.
-        captions: a line above the pictures, one for each of `abs_`.
+        path: PNG to write; an existing file is replaced.
+        columns: photos per row.
+        captions: printed above the pictures, one for each of `abs_`.
 
     Raises:
         PhotoError: the file cannot be written.
@@ -89,7 +89,7 @@ def write_sheet(
 
 
 def _caption(texts: Sequence[str], width: int) -> NDArray[np.uint8]:
-    """Texts above pictures `width` pixels wide: uint8 `(24, width·len(texts), 3)`."""
+    """Captions above pictures `width` pixels wide: uint8 `(24, width·len(texts), 3)`."""
     line = np.full((24, width * len(texts), 3), 255, np.uint8)
     for index, text in enumerate(texts):
         origin = (index * width + 4, 17)

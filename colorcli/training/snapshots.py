@@ -1,4 +1,4 @@
-"""The same photos coloured at every report of a run, to be laid side by side.
+"""The same photos coloured at each report of a run, for comparison side by side.
 
 Song and Liu, "Automatic Colorization System", section 5.2: real | 50 | 100 | 150 | 200 epochs.
 """
@@ -19,18 +19,18 @@ from colorcli.training.arrays import load_arrays, save_arrays
 from colorcli.training.sheet import write_sheet
 
 _TRUE = "true.npz"
-_DELETE = "delete it, and the other epochs are shown"
-_RESUME = "`colorize train … --resume` writes it anew"
+_DELETE = "delete it to see the other epochs"
+_RESUME = "`colorize train … --resume` writes it again"
 
 
 @dataclass(frozen=True)
 class Snapshots:
-    """The folder of a run's snapshots: `true.npz`, and one file a report."""
+    """The folder of a run's snapshots: `true.npz`, and one file per report."""
 
     folder: Path
 
     def keep_true(self, lab: Tensor) -> None:
-        """Keep the photos: float32 `(n, 3, S, S)`, L and ab; rounded to 0.4 in L and 1 in ab."""
+        """Save the photos: float32 `(n, 3, S, S)`, L and ab; rounded to 0.4 in L and 1 in ab."""
         values = lab.cpu().numpy()
         save_arrays(
             self.folder / _TRUE,
@@ -39,18 +39,18 @@ class Snapshots:
         )
 
     def keep(self, ab: Tensor, *, epoch: float, seen: int) -> None:
-        """Keep what was predicted for them: float32 `(n, 2, h, w)` on the network's grid."""
+        """Save their predictions: float32 `(n, 2, h, w)` on the network's grid."""
         save_arrays(self._path(seen), ab=_int8(ab), epoch=np.array(float(epoch)))
 
     def has(self, seen: int) -> bool:
-        """Whether predictions are kept that were made after so many photos."""
+        """Whether there are predictions made after `seen` photos."""
         return self._path(seen).exists()
 
     def _path(self, seen: int) -> Path:
         return self.folder / f"{seen:09d}.npz"
 
     def epochs(self) -> dict[float, Path]:
-        """The epochs kept, in order, with their files.
+        """The saved epochs, in order, with their files.
 
         Raises:
             UsageError: there are none, or one cannot be read.
@@ -61,23 +61,23 @@ class Snapshots:
             found[float(epoch)] = path
         if not found or not (self.folder / _TRUE).exists():
             raise UsageError(
-                f"{self.folder}: no predictions are kept here",
+                f"{self.folder}: no saved predictions",
                 tip="give the folder of a run of `colorize train` that has reported at least once",
             )
         return dict(sorted(found.items()))
 
     def write(self, wanted: Sequence[float], path: Path) -> list[float]:
-        """Lay them out, a row a photo: real, then each epoch wanted.
+        """Write a contact sheet with one row per photo: real, then each wanted epoch.
 
         Args:
-            wanted: epochs, each taken as the nearest one kept; none: four, evenly spread.
-            path: PNG to write, in place of what is there.
+            wanted: epochs; the nearest saved ones are used. Empty: four, evenly spread.
+            path: PNG to write; an existing file is replaced.
 
         Returns:
-            The epochs that were taken.
+            The epochs used.
 
         Raises:
-            UsageError: none are kept, or one cannot be read.
+            UsageError: there are none, or one cannot be read.
             PhotoError: the file cannot be written.
         """
         kept = self.epochs()

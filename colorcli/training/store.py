@@ -25,11 +25,11 @@ MIN_SIDE = 16
 def encode_lab(rgb: np.ndarray, short_side: int) -> np.ndarray:
     """RGB uint8 `(H, W, 3)` → Lab uint8 `(h, w, 3)`: L·2.55, a + 128, b + 128.
 
-    The rounding (0.2 in L, 0.5 in ab) is a fifth of what the photographs' own compression leaves.
+    The rounding error (0.2 in L, 0.5 in ab) is a fifth of that of the photos' own compression.
 
     Args:
         rgb: the photo.
-        short_side: photos with a longer short side are shrunk to it.
+        short_side: photos with a longer short side are reduced to it.
     """
     scale = short_side / min(rgb.shape[:2])
     if scale < 1:
@@ -46,13 +46,13 @@ class PhotoStore:
     """Photos of any size in one flat tensor, so that a batch of crops is one gather.
 
     Attributes:
-        pixels: uint8 `(total, 3)`, the photos' Lab pixels one after the other.
+        pixels: uint8 `(total, 3)`, the Lab pixels of all photos in order.
         offsets: int64 `(n,)`, each photo's first pixel.
         heights: int64 `(n,)`.
         widths: int64 `(n,)`.
-        labels: of each photo, "" where unknown.
-        skipped: `(key, reason)` of each photo that was left out.
-        digests: of each photo's pixels: the same photo under two names has one.
+        labels: of each photo, "" if unknown.
+        skipped: `(key, reason)` of each skipped photo.
+        digests: of each photo's pixels; equal for the same photo under two names.
     """
 
     pixels: Tensor
@@ -82,13 +82,13 @@ class PhotoStore:
 
         Args:
             items: the photos.
-            short_side: photos with a longer short side are shrunk to it.
-            workers: decoding threads (OpenCV lets go of the interpreter while it decodes).
-            min_chroma: photos whose mean chroma is below it are left out as gray; the paper
-                removes them too (section IV).
-            min_own_chroma: photos whose `own_chroma` is below it are left out as toned.
-            name: what the photos are called where none is left.
-            progress: called once a photo.
+            short_side: photos with a longer short side are reduced to it.
+            workers: decoding threads (OpenCV releases the GIL while it decodes).
+            min_chroma: photos with a lower mean chroma are skipped as gray; the paper removes them
+                too (section IV).
+            min_own_chroma: photos with a lower `own_chroma` are skipped as toned.
+            name: of the photos, for the error if none is left.
+            progress: called once per photo.
 
         Raises:
             UsageError: no photo is left.
@@ -105,7 +105,7 @@ class PhotoStore:
                 return f"smaller than {MIN_SIDE} pixels"
             if min_chroma and np.hypot(*(lab[..., 1:] - 128.0).T).mean() < min_chroma:
                 return f"gray: mean chroma below {min_chroma:g}"
-            # The tone's fit takes up how L and ab are stored.
+            # Offset and scale of the stored L and ab are absorbed by the fit of the tone.
             if min_own_chroma and own_chroma(lab[::4, ::4]) < min_own_chroma:
                 return "toned: its colours follow from lightness alone"
             return lab
@@ -136,13 +136,13 @@ class PhotoStore:
             pixels[start : start + photo.shape[0] * photo.shape[1]] = torch.from_numpy(
                 photo.reshape(-1, 3)
             )
-            photos[index] = np.empty(0)  # hold each photo once
+            photos[index] = np.empty(0)  # so that each photo is in memory only once
         return cls(
             pixels, offsets, sizes[:, 0], sizes[:, 1], tuple(labels), tuple(skipped), tuple(digests)
         )
 
     def to(self, device: torch.device) -> PhotoStore:
-        """The same photos in the memory of `device`."""
+        """The same photos on `device`."""
         return PhotoStore(
             self.pixels.to(device),
             self.offsets.to(device),
@@ -154,12 +154,12 @@ class PhotoStore:
         )
 
     def sample(self, indices: Tensor, grid: Tensor) -> Tensor:
-        """Bilinear samples of photos at arbitrary points, all in one gather.
+        """Sample photos bilinearly at arbitrary points.
 
         Args:
             indices: int64 `(N,)`.
-            grid: float32 `(N, S, S, 2)`, (y, x) in pixels of each photo, pixel centres at whole
-                numbers; points outside take the nearest edge pixel.
+            grid: float32 `(N, S, S, 2)`, (y, x) in pixels of each photo, pixel centres at integers;
+                points outside take the nearest edge pixel.
 
         Returns:
             float32 `(N, 3, S, S)`: L in [0, 100] and ab in CIELAB units.

@@ -45,13 +45,13 @@ from colorcli.training.warm_start import fingerprint, start_from
 
 CHECKPOINT_SECONDS = 300.0
 CALIBRATION = 512
-"""Photos over which the normalisation of adopted weights is measured."""
+"""Photos for measuring the normalisation statistics of adopted weights."""
 
 LOOK_EVERY = 16
-"""Steps on a GPU between looks at the loss."""
+"""Steps between reads of the loss from a GPU."""
 
 ACCURACY_EVERY = 8
-"""Steps between measurements of the training accuracy, which costs a little."""
+"""Steps between measurements of the training accuracy, which take some time."""
 
 
 class Trainer:
@@ -59,18 +59,20 @@ class Trainer:
 
     Args:
         config: the settings.
-        run: where everything is written.
+        run: the folder to write to.
         photos: the training photos, on the device.
         validation: the validation photos, on the device.
         device: `cpu` or `cuda`.
         bf16: compute in bfloat16 where autocast allows.
         compile_network: compile the network (`torch.compile`).
-        resume: go on from the run's checkpoint.
-        init: a run or a model whose weights are the starting point.
-        membership: which photos they are, kept beside the run.
+        resume: continue from the run's checkpoint.
+        init: a run or a model whose weights to start from.
+        membership: which photos these are, saved with the run.
 
     Raises:
-        UsageError: settings that cannot be, or no checkpoint to resume from.
+        UsageError: settings are invalid, weights or the checkpoint are missing or do not fit, or
+            there are fewer than two training photos.
+        ModelError: there is no such model to start from.
     """
 
     def __init__(
@@ -113,8 +115,8 @@ class Trainer:
         if init is not None and not resume:
             start_from(self.network, init, self._calibration())
             self.progress.lot = fingerprint(self.network)
-        # Not parameter by parameter: of kernels with one channel, or one pixel, only `to` writes
-        # the strides that tell a convolution their order. Without, a step takes 1.7 times as long.
+        # For the whole module: for kernels with one channel or one pixel only `Module.to` sets the
+        # strides that convolutions take the layout from. Otherwise a step takes 1.7 times as long.
         self.network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         frozen = self.network.frozen()
         shared = {} if frozen is None else {id(frozen): frozen}
@@ -136,7 +138,7 @@ class Trainer:
         self._validation = Validation(
             self.average, self.objective, validation, size=self.size, batch=config.batch, bf16=bf16
         )
-        self._norm = torch.zeros(())  # of the last step's gradient, before it was clipped
+        self._norm = torch.zeros(())  # of the last step's gradient, before clipping
         self.stopped_by: int | None = None
 
     @property
@@ -161,15 +163,17 @@ class Trainer:
         """Train to the end of the budget, or until interrupted.
 
         Args:
-            report_every: photos between reports; 0 reports once an epoch.
-            on_step: called with the smoothed loss, on the CPU after each step.
+            report_every: photos between reports; 0 reports once per epoch.
+            on_step: called with the smoothed loss: after each step on a CPU, every `LOOK_EVERY`
+                steps on a GPU.
             on_report: called with each row of the log.
 
         Returns:
             True when the budget is used up, False when interrupted; resumable either way.
 
         Raises:
-            ColorizeError: the loss is no number any more. The last checkpoint is left as it is.
+            ColorizeError: the loss, its gradient or a weight is not finite. The last checkpoint is
+                left unchanged.
             PhotoError: a checkpoint or a report cannot be written.
         """
         interval = report_every or len(self.photos)
@@ -186,7 +190,7 @@ class Trainer:
         Probe.draw(self.photos, self.validation, self.size).save(self.run.folder)
         losses, accuracies = Mean(), Mean()
         sound = torch.ones((), dtype=torch.bool, device=self.device)
-        # To look at a figure is to wait for the GPU, which has the next step to do.
+        # Reading a value waits for the GPU, which could be doing the next step.
         look_every = 1 if self.device.type == "cpu" else LOOK_EVERY
         saved = begun = time.monotonic()
         first = self.progress.steps
@@ -203,18 +207,18 @@ class Trainer:
                 looks = self.progress.steps % look_every == 0
                 if looks:
                     on_step(losses.recent, self.progress)
-                # Between looks a GPU's time is that of asking; the look itself waits for all of it.
-                # The first step of a process compiles and warms up: nothing is learned by that.
+                # Between reads this times only the queueing of GPU work; the read waits for the
+                # rest. The first step of a process includes compiling and warm-up: not counted.
                 if self.progress.steps > first + 1:
                     self.progress.seconds += time.monotonic() - begun
                 done = self.fraction >= 1
                 ends = done or self.stopped_by is not None
                 saves = ends or time.monotonic() - saved > CHECKPOINT_SECONDS
                 reports = done or self.progress.seen // interval > before
-                # Of what the last step made of the weights no loss tells yet.
+                # The loss says nothing yet about the weights that the last step produced.
                 if ((looks or saves or reports) and not sound) or (saves and self._overflows()):
                     raise self._diverged()
-                # Before the report: what was learned must not depend on a picture of it.
+                # Before the report: a failure to draw a picture must not lose what was learned.
                 if saves:
                     self._save()
                     saved = time.monotonic()
@@ -227,13 +231,13 @@ class Trainer:
                     return done
                 begun = time.monotonic()
             if not self.progress.done:
-                # There was nothing left to learn; it may have been killed before all was said.
+                # Nothing was left to train, but the run may have been killed before its report.
                 self._report_again(on_report)
                 self._end()
         return True
 
     def _report_again(self, on_report: Callable[[dict[str, float]], None]) -> None:
-        """Report what was learned last, as far as that was not done."""
+        """Repeat the last report if it is incomplete."""
         seen = self.progress.seen
         rows = [row for row in self.run.read_log() if row["photos_seen"] == seen]
         if rows and self._sheet_path.exists() and Snapshots(self.run.epochs_folder).has(seen):
@@ -245,21 +249,21 @@ class Trainer:
 
     @property
     def _sheet_path(self) -> Path:
-        """Of the contact sheet of this moment."""
+        """The contact sheet for the current number of photos seen."""
         return self.run.sheets_folder / f"{self.progress.seen:09d}.png"
 
     def _end(self) -> None:
-        """Keep that the budget is used up, and reported."""
+        """Save that the budget is used up and reported."""
         self.progress.done = True
         self.progress.budget = (self.config.epochs, self.config.hours)
         self._save()
 
     def stop(self, signal_number: int) -> None:
-        """End after the step in progress, saving a checkpoint, because of a signal."""
+        """Stop after the current step and save a checkpoint, because of a signal."""
         self.stopped_by = signal_number
 
     def _batches(self) -> Iterator[Tensor]:
-        """Indices of the photos of each step, from where the run stands; each epoch reshuffled."""
+        """Photo indices for each step, from the run's current position; each epoch reshuffled."""
         batch = min(self.config.batch, len(self.photos))
         steps = len(self.photos) // batch
         while self.fraction < 1:
@@ -270,10 +274,10 @@ class Trainer:
                 yield order[start * batch : (start + 1) * batch]
 
     def _step(self, indices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """One step: the loss of its colours, the network's output, and the true ab."""
+        """Train one step; return its colour loss, the network's output and the true ab."""
         seed = self._seed + 104729 * self.progress.steps
         generator = torch.Generator().manual_seed(seed)
-        # Grain and dropout draw from here, so that a resumed run goes on as if never interrupted.
+        # Seeds grain and dropout, so that a resumed run continues as if never interrupted.
         torch.manual_seed(seed)
         lab = random_views(self.photos, indices, self._views(), generator)
         L = exposed(lab, self.config.emulsion, generator)
@@ -302,22 +306,22 @@ class Trainer:
         return colour.detach(), output.detach(), lab[:, 1:]
 
     def _overflows(self) -> bool:
-        """Whether a weight is no number, or so large that its square is none."""
+        """Whether a weight is not finite, or too large to square."""
         norms = torch._foreach_norm([p.detach() for p in self.network.parameters()])
         return not bool(torch.stack(norms).isfinite().all())
 
     def _diverged(self) -> ColorizeError:
         rescue = "give a lower --learning-rate, or --precision fp32"
         if self.run.checkpoint_path.exists():
-            rescue += f", in another --out with --init {self.run.folder}: its last checkpoint"
+            rescue += f", in another --out, with --init {self.run.folder} for the last checkpoint"
         return ColorizeError(
             f"{self.run.folder}: at step {self.progress.steps} the loss, its gradient or a "
-            "weight is no finite number",
+            "weight is not finite",
             tip=rescue,
         )
 
     def _mixed(self) -> torch.autocast:
-        """Matrix products in bfloat16, where the run computes in it."""
+        """Autocast to bfloat16 if the run uses it."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
     @torch.no_grad()
@@ -335,7 +339,7 @@ class Trainer:
 
     @torch.no_grad()
     def _update_average(self) -> None:
-        # A young average forgets faster, or it would remember the random weights.
+        # Early on the average forgets faster, or it would retain the random initial weights.
         decay = min(self.config.ema, (1 + self.progress.steps) / (10 + self.progress.steps))
         ours, theirs = self.average.state_dict(), self.network.state_dict()
         moving = [
@@ -346,7 +350,7 @@ class Trainer:
         torch._foreach_lerp_([ours[k] for k in moving], [theirs[k] for k in moving], 1 - decay)
 
     def _report(self, loss: float, training_accuracy: float) -> dict[str, float]:
-        """Validate the averaged weights; write the log, the plot, the sheet and a snapshot."""
+        """Validate the averaged weights; write the log, plot, contact sheet and snapshot."""
         row = {
             "epoch": self.progress.seen / len(self.photos),
             "photos_seen": self.progress.seen,
@@ -363,7 +367,7 @@ class Trainer:
         return row
 
     def _calibration(self) -> Iterator[tuple[Tensor, ...]]:
-        """Arguments of the network from a few training photos, spread over all."""
+        """Arguments of the network for `CALIBRATION` training photos, evenly spread."""
         count = len(self.photos)
         chosen = torch.linspace(0, count - 1, min(CALIBRATION, count)).long()
         for some in torch.split(chosen.to(self.device), self.config.batch):
@@ -397,7 +401,7 @@ class Trainer:
         )
 
     def _restore(self) -> None:
-        # To the CPU: there AdamW counts its steps, or it would ask the GPU for every count.
+        # On the CPU: AdamW's step counts must stay there, or each would be read back from the GPU.
         state: dict[str, Any] = self.run.load_checkpoint()
         restore(self.network, state["network"], self.run)
         restore(self.average, state["ema"], self.run)

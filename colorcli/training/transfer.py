@@ -1,4 +1,4 @@
-"""Small tensors on their way to the GPU, which must not wait for them."""
+"""Copy small tensors to the GPU without stalling it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 def sent(values: Tensor, device: torch.device) -> Tensor:
-    """`values` of the CPU on a device, without waiting for what it does meanwhile.
+    """Copy CPU `values` to a device without waiting for its pending work.
 
-    A copy from ordinary memory ends only once the GPU has done all that was asked of it before;
-    one from pinned memory is asked for like any other work.
+    A copy from pageable memory blocks until the GPU has finished everything queued before it; one
+    from pinned memory is queued like any other work.
     """
     if device.type == "cuda":
         return values.pin_memory().to(device, non_blocking=True)

@@ -1,4 +1,4 @@
-"""How well the averaged weights do on photos that were not trained on, in figures and pictures."""
+"""Evaluate the averaged weights on held-out photos, in figures and pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from colorcli.training.store import PhotoStore
 from colorcli.training.views import embed_photos, training_inputs
 
 ACCURATE = 10.0
-"""An ab error that counts as accurate in the log, in CIELAB units."""
+"""Largest ab error that the log counts as accurate, in CIELAB units."""
 
 ON_SHEET = 24
 IN_SNAPSHOT = 8
@@ -29,14 +29,14 @@ def accuracy(ab: Tensor, true: Tensor) -> Tensor:
 
 
 class Validation:
-    """A network looked at on central views of the validation photos.
+    """Evaluates a network on central views of the validation photos.
 
     Args:
-        network: in evaluation mode; looked at as it is when asked.
+        network: in evaluation mode; each call uses its current weights.
         objective: of the run.
         photos: on the network's device.
         size: side of the views.
-        batch: photos at once.
+        batch: photos per batch.
         bf16: compute in bfloat16 where autocast allows.
     """
 
@@ -56,7 +56,7 @@ class Validation:
         self._embeddings = embed_photos(network, photos)
 
     def measure(self) -> dict[str, float]:
-        """Means over the photos: loss, ab error, accuracy, and chroma beside the true one."""
+        """Means over the photos: loss, ab error, accuracy, predicted and true chroma."""
         totals: dict[str, float] = {}
         count = len(self._photos)
         for lab, output in self._outputs(torch.arange(count, device=self._device)):
@@ -73,7 +73,7 @@ class Validation:
         return totals
 
     def write_sheet(self, path: Path) -> None:
-        """Write gray | predicted | true of photos spread over all of them."""
+        """Write a sheet of gray | predicted | true for up to `ON_SHEET` photos, evenly spread."""
         parts = list(self._outputs(self._spread(ON_SHEET)))
         lab = torch.cat([lab for lab, _ in parts])
         ab = torch.cat([self._upsampled(self._objective.decode(output)) for _, output in parts])
@@ -81,7 +81,7 @@ class Validation:
         write_sheet(lab[:, :1], [gray, ab, lab[:, 1:]], path)
 
     def snapshot(self, snapshots: Snapshots, *, epoch: float, seen: int) -> None:
-        """Keep the predictions for a few photos, the same at every call."""
+        """Save the predictions for up to `IN_SNAPSHOT` photos, the same at every call."""
         parts = list(self._outputs(self._spread(IN_SNAPSHOT)))
         snapshots.keep_true(torch.cat([lab for lab, _ in parts]))
         ab = torch.cat([self._objective.decode(output) for _, output in parts])
@@ -94,7 +94,7 @@ class Validation:
 
     @torch.no_grad()
     def _outputs(self, indices: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Views `(n, 3, S, S)` and the network's outputs, a batch at a time."""
+        """Yield views `(n, 3, S, S)` and the network's outputs, in batches."""
         for some in torch.split(indices, self._batch):
             lab = centre_views(self._photos, some, self._size)
             embedding = None if self._embeddings is None else self._embeddings[some]

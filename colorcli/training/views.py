@@ -1,4 +1,4 @@
-"""What a network is given for a batch of L: the view of its global branch beside it."""
+"""A network's inputs for a batch of L: L and the view of its global branch."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def network_inputs(
     """The arguments of `network` for a batch.
 
     Args:
-        network: decides whether there is a global view.
+        network: determines whether there is a global view.
         L: `(N, 1, S, S)` in [0, 100].
-        embedding: `(N, G)`, what the network's frozen extractor gave for these photos.
+        embedding: `(N, G)`, the output of the network's frozen extractor for these photos.
 
     Returns:
-        L, and the embedding, or L at the global size where that is another.
+        L, then the embedding, or L at the global size if that differs.
     """
     L = L.contiguous(memory_format=torch.channels_last)
     if embedding is not None:
@@ -37,8 +37,8 @@ def training_inputs(
 ) -> tuple[Tensor, ...]:
     """As `network_inputs`, but a view below the global size is its own global view.
 
-    Training on small views is what makes it fast, so the features of the enlarged view are not
-    computed beside them; see `Colorizing.forward`.
+    Small views make training fast; computing the features of an enlarged view as well would not.
+    See `Colorizing.forward`.
     """
     side = network.global_size
     if embedding is None and side is not None and L.shape[-1] < side:
@@ -47,7 +47,7 @@ def training_inputs(
 
 
 def with_global_view(L: Tensor, side: int | None) -> tuple[Tensor, ...]:
-    """L, and its rescale to the global size `side` unless it has that size or there is none."""
+    """L, and its rescale to the global size `side`, unless that is L's size or None."""
     if side is None or side == L.shape[-1]:
         return (L,)
     shrinks = side < L.shape[-1]
@@ -56,7 +56,7 @@ def with_global_view(L: Tensor, side: int | None) -> tuple[Tensor, ...]:
 
 @torch.no_grad()
 def embed_photos(network: Colorizing, photos: PhotoStore) -> Tensor | None:
-    """What a frozen extractor gives for each photo whole, once for the whole run.
+    """The frozen extractor's output for each whole photo, computed once per run.
 
     Returns:
         `(n, G)` on the photos' device, or None for a network without one.

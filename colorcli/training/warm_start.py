@@ -1,7 +1,7 @@
-"""Start a run from weights that exist: those of another run, or of an exported model folder.
+"""Start a run from existing weights: those of another run, or of an exported model folder.
 
-A model folder holds no batch normalisation: it is folded into the layers. Here it is unfolded, with
-statistics measured on photos, so that the network says what the model says and learns as one that
+In a model folder batch normalisation is folded into the layers. Here it is unfolded, with
+statistics measured on photos, so that the network gives the model's output and learns like one that
 was never exported.
 """
 
@@ -28,16 +28,16 @@ Layer = nn.Conv2d | nn.Linear
 
 
 def start_from(network: Colorizing, name: str, batches: Iterable[tuple[Tensor, ...]]) -> None:
-    """Take over the weights of a run or of a model, wherever name and shape agree.
+    """Load the weights of a run or of a model wherever name and shape agree.
 
     Args:
         network: on the CPU; changed in place.
-        name: the folder of a run, or what `find_model` finds.
-        batches: arguments of `network`, from photos; read for a model only.
+        name: the folder of a run, or any name that `find_model` resolves.
+        batches: arguments of `network`, from photos; used for a model only.
 
     Raises:
         ModelError: there is no such run or model.
-        UsageError: its weights cannot be read, or none of them fits.
+        UsageError: its weights cannot be read, or none of them fit.
     """
     if (Path(name) / Run.CHECKPOINT).exists():
         taken = adopt_run(network, Run(Path(name)))
@@ -45,13 +45,13 @@ def start_from(network: Colorizing, name: str, batches: Iterable[tuple[Tensor, .
         taken = adopt_model(network, find_model(name), batches)
     if not taken:
         raise UsageError(
-            f"{name}: none of its weights fits the network",
-            tip="give the --network and --width that it has",
+            f"{name}: none of its weights fit the network",
+            tip="give its --network and --width",
         )
 
 
 def fingerprint(network: nn.Module) -> int:
-    """A number of 32 bits that tells these weights from others."""
+    """A 32-bit checksum of the weights."""
     number = 0
     for weights in network.state_dict().values():
         number = crc32(weights.detach().cpu().contiguous().numpy(), number)
@@ -59,10 +59,10 @@ def fingerprint(network: nn.Module) -> int:
 
 
 def adopt_run(network: Colorizing, run: Run) -> int:
-    """Take over the averaged weights of a run; how many layers were taken.
+    """Load the averaged weights of a run; return the number of layers loaded.
 
-    Biases and the like are taken, and not counted: they fit many a layer of another network. Nor
-    are those of a frozen extractor, which no run learns.
+    Biases and the like are loaded but not counted, since they fit layers of other networks too. Nor
+    are the layers of a frozen extractor, which no run trains.
 
     Raises:
         UsageError: its checkpoint cannot be read.
@@ -79,12 +79,12 @@ def adopt_run(network: Colorizing, run: Run) -> int:
 
 @torch.no_grad()
 def adopt_model(network: Colorizing, folder: Path, batches: Iterable[tuple[Tensor, ...]]) -> int:
-    """Take over the weights of a model folder; how many layers were taken.
+    """Load the weights of a model folder; return the number of layers loaded.
 
     Args:
         network: changed in place.
         folder: of a model.
-        batches: arguments of `network`, over which the normalisation's statistics are measured.
+        batches: arguments of `network`, for measuring the normalisation's statistics.
 
     Raises:
         ModelError: the folder holds no model.
@@ -93,9 +93,9 @@ def adopt_model(network: Colorizing, folder: Path, batches: Iterable[tuple[Tenso
     adopted: list[_BatchNorm] = []
     taken = 0
     for name, part in network.parts().items():
-        # The graph of a frozen extractor has its normalisation folded; the network has its own.
+        # A frozen extractor is skipped: folded in the graph, and the network has its own weights.
         if name in graphs and part.module is not network.frozen():
-            # A head that tells scenes apart is always learned anew: it knows other photos' scenes.
+            # The scene head is always trained from scratch: it was trained on other photos' scenes.
             module = getattr(part.module, "part", part.module)
             taken += _adopt(module, _initializers(graphs[name].path), adopted)
     _measure_statistics(network, adopted, batches)
@@ -103,7 +103,7 @@ def adopt_model(network: Colorizing, folder: Path, batches: Iterable[tuple[Tenso
 
 
 def _initializers(path: Path) -> dict[str, Tensor]:
-    """The weights of a graph by the names of the modules they come from; factors multiplied."""
+    """The weights of a graph by the names of their modules; factorised layers multiplied out."""
     stored = {
         tensor.name.removesuffix(".half").removeprefix("part."): torch.from_numpy(
             numpy_helper.to_array(tensor).copy()
@@ -114,7 +114,7 @@ def _initializers(path: Path) -> dict[str, Tensor]:
     for name in [name for name in weights if name.endswith(".0.0.weight")]:
         layer = name.removesuffix(".0.weight")
         back = weights.get(f"{layer}.1.weight")
-        if back is None or back.ndim != 2:  # no factors, but layers in a sequence
+        if back is None or back.ndim != 2:  # not factors but layers of a sequence
             continue
         weights[f"{layer}.weight"] = back @ weights[name]
         weights[f"{layer}.bias"] = weights[f"{layer}.1.bias"]
@@ -124,7 +124,7 @@ def _initializers(path: Path) -> dict[str, Tensor]:
 def _adopt(
     module: nn.Module, weights: dict[str, Tensor], adopted: list[_BatchNorm], prefix: str = ""
 ) -> int:
-    """Load a module of which every normalisation was folded into its layers."""
+    """Load a module from weights with every normalisation folded in; return the layer count."""
     groups = _normalized_layers(module)
     taken = 0
     for layers, norm in groups:
@@ -152,7 +152,7 @@ def _adopt(
 
 
 def _normalized_layers(module: nn.Module) -> list[tuple[list[tuple[str, Layer]], _BatchNorm]]:
-    """The layers among a module's children whose output, or sum of outputs, is normalised."""
+    """A module's child layers whose output, or sum of outputs, is normalised, with the norm."""
     if isinstance(module, FusionLayer) and isinstance(module.norm, _BatchNorm):
         return [([("local", module.local), ("global_", module.global_)], module.norm)]
     if not isinstance(module, nn.Sequential):
@@ -166,7 +166,7 @@ def _normalized_layers(module: nn.Module) -> list[tuple[list[tuple[str, Layer]],
 
 
 def _load(layer: Layer, weights: dict[str, Tensor], name: str) -> int:
-    """Load a layer that no normalisation follows."""
+    """Load a layer that is not followed by a normalisation; return 1 if it fits, else 0."""
     weight, bias = weights.get(f"{name}.weight"), weights.get(f"{name}.bias")
     if weight is None or weight.shape != layer.weight.shape:
         return 0
@@ -177,10 +177,10 @@ def _load(layer: Layer, weights: dict[str, Tensor], name: str) -> int:
 
 
 def _unfold(layers: list[Layer], weights: list[Tensor], bias: Tensor, norm: _BatchNorm) -> None:
-    """Load layers whose summed outputs are normalised, with a normalisation that adds the bias.
+    """Load layers whose summed outputs are normalised, and a normalisation that adds the bias.
 
-    Each channel's weights get the norm of freshly drawn ones, 1/√3 a layer: normalisation makes
-    their scale meaningless to the output, but not to the step of the optimiser.
+    Each channel's weights get the norm of fresh ones, 1/√3 per layer: normalisation makes their
+    scale irrelevant to the output, but not to the optimiser's step.
     """
     norms = torch.stack([weight.flatten(1).norm(dim=1) for weight in weights]).norm(dim=0)
     scale = (len(weights) / 3) ** 0.5 / norms.clamp_min(1e-6)
@@ -195,7 +195,7 @@ def _unfold(layers: list[Layer], weights: list[Tensor], bias: Tensor, norm: _Bat
 
 
 class _Statistics:
-    """Mean and variance of the inputs of a normalisation, a batch at a time."""
+    """Mean and variance of a normalisation's inputs, accumulated over batches."""
 
     def __init__(self, norm: _BatchNorm) -> None:
         self._norm = norm
@@ -211,9 +211,9 @@ class _Statistics:
         self._squares += values.square().sum(1)
 
     def apply(self) -> None:
-        """Give them to the normalisation, which so far only scaled and shifted.
+        """Set them in the normalisation, which so far only scaled and shifted.
 
-        What it puts out stays the same: (x - m)/√(v + ε)·γ√(v + ε) + (β + γ·m) = γ·x + β.
+        Its output stays the same: (x - m)/√(v + ε)·γ√(v + ε) + (β + γ·m) = γ·x + β.
         """
         if not self._count:
             return
@@ -231,7 +231,7 @@ class _Statistics:
 def _measure_statistics(
     network: nn.Module, norms: list[_BatchNorm], batches: Iterable[tuple[Tensor, ...]]
 ) -> None:
-    """Run the network over photos for the statistics that the folded weights no longer have."""
+    """Run the network over photos to measure the statistics that folding lost."""
     statistics = [_Statistics(norm) for norm in norms]
     handles = [
         norm.register_forward_pre_hook(measured.add)

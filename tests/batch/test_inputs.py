@@ -1,4 +1,4 @@
-"""Which photos the inputs stand for, however odd they are."""
+"""Which photos the inputs expand to, including odd ones."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def test_earlier_outputs_are_not_coloured_again() -> None:
 
 
 def test_a_folder_of_earlier_outputs_named_beside_its_originals_is_left_out() -> None:
-    """`colorize *` a second time, where there is a folder."""
+    """A second `colorize *` where there is a folder."""
     touch("album/a.jpg", "album.color/a.jpg", "p.jpg", "p.color.jpg")
     inputs = ["album", "album.color", "p.jpg", str(Path("p.color.jpg").absolute())]
     assert not any(job.is_work for job in make_plan(inputs, skip_existing=True))
     jobs = make_plan(inputs, output="out")
     assert [source for source, _ in pairs(jobs)] == ["album/a.jpg", "p.jpg"]
     assert [job.source.name for job in jobs if job.skip] == ["album.color", "p.color.jpg"]
-    # By itself it is a folder like any other.
+    # Given alone it is a folder like any other.
     assert pairs(make_plan(["album.color"], output="out")) == [("album.color/a.jpg", "out/a.jpg")]
 
 

@@ -28,7 +28,7 @@ def engine(model_folder: Path) -> Engine:
 
 @pytest.fixture
 def album(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """12 photos of different sizes, so that they overtake each other where they can."""
+    """12 photos of different sizes, so that they overtake each other where possible."""
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "album"
     folder.mkdir()
@@ -163,7 +163,7 @@ def test_a_model_that_cannot_be_loaded_ends_the_batch(album: Path) -> None:
 
 
 def test_nothing_to_do_loads_no_model(album: Path) -> None:
-    # Loading would end the batch by a ModelError, as above.
+    # Loading would end the batch with a ModelError, as above.
     engine = Engine(EngineSettings("no such model"))
     outcomes = list(Batch(make_plan(["missing.jpg"]), SETTINGS, engine))
     assert [outcome.status for outcome in outcomes] == ["failed"]
@@ -177,7 +177,7 @@ def test_a_stopped_batch_reports_all_it_wrote(
 
     def predict(work: Work, *rest: object) -> None:
         if work.job.source.name == "08.png":
-            assert stopped.wait(60)  # or all might be done before the third is reported
+            assert stopped.wait(60)  # or all might finish before the third is reported
         real(work, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(run_module, "predict", predict)
@@ -195,10 +195,10 @@ def test_a_stopped_batch_reports_all_it_wrote(
 
 
 def most_at_once(monkeypatch: pytest.MonkeyPatch, stage: str, wanted: int = 1) -> Callable[[], int]:
-    """How many photos were in a stage at once, at most.
+    """The largest number of photos in a stage at once.
 
-    Until as many as are `wanted` met there, each waits for the others, a minute at most; from then
-    on each takes long enough to meet others.
+    Until `wanted` photos have met there, each waits for the others, a minute at most; after that
+    each takes long enough to meet others.
     """
     changed, now, most = threading.Condition(), 0, 0
     real = getattr(run_module, stage)
@@ -235,7 +235,7 @@ def test_photos_waiting_to_be_saved_are_bounded(
 def test_where_no_more_threads_are_to_be_had_fewer_do_the_work(
     album: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in a container whose processes are counted."""
+    """As in a container with a limit on processes."""
     start, predictors = threading.Thread.start, 0
 
     def few(thread: threading.Thread) -> None:
@@ -259,7 +259,7 @@ def test_many_photos_seen_small_are_predicted_one_a_core() -> None:
     assert Workers.for_batch(200, auto, cores=96).predictors <= 8  # each holds a photo
     assert Workers.for_batch(200, auto, cores=1).predictors == 1
     assert Workers.for_batch(3, auto, cores=4).predictors == 1  # the cores share each
-    # A pass over much of a photo takes too much memory to have several at once.
+    # A pass over a large part of a photo takes too much memory for several at once.
     assert Workers.for_batch(200, full, cores=4).predictors == 1
     assert Workers.for_batch(200, Settings(size=4096), cores=4).predictors == 1
 
@@ -270,7 +270,7 @@ def test_many_photos_seen_small_are_predicted_one_a_core() -> None:
 def test_sessions_and_their_callers_take_the_cores_together(
     cores: int | None, at_once: int, threads: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A session's threads, less one, are shared by all who call it: 16 = 8 callers + 9 - 1.
+    # A session's threads, less one, are shared by all its callers: 16 = 8 callers + 9 - 1.
     given: list[int | None] = []
 
     def load(*_: object, threads: int | None, **__: object) -> None:
@@ -285,7 +285,7 @@ def test_sessions_and_their_callers_take_the_cores_together(
 
 @pytest.fixture
 def fresh(model_folder: Path) -> Engine:
-    """An engine that is not started."""
+    """An engine not started yet."""
     return Engine(EngineSettings(str(model_folder), device="cpu"))
 
 

@@ -19,7 +19,7 @@ def watch() -> Watch:
 
 
 def look(watch: Watch) -> list[Job]:
-    """What two looks find: a photo is taken once it is seen twice."""
+    """The result of two scans: a photo is taken once it has been seen twice."""
     return [*watch.look(), *watch.look()]
 
 
@@ -71,7 +71,7 @@ def test_what_clashed_is_taken_once_the_other_has_gone() -> None:
 
 @pytest.mark.parametrize("force", [False, True])
 def test_what_clashes_still_is_said_once(force: bool) -> None:
-    """Also where another photo goes, and of what is coloured already nothing is said at all."""
+    """Also if another photo goes away; photos already coloured are not reported."""
     touch("album/a.png", "album/other.png")
     watch = Watch(Path("album"), output="out", format="png", force=force)
     look(watch)
@@ -90,7 +90,7 @@ def test_a_photo_that_cannot_be_planned_is_said_to_fail() -> None:
 
 
 def test_a_folder_that_goes_away_is_said_once_and_comes_back_as_it_was() -> None:
-    """An unmounted share, say: `--force` would have coloured all of it again."""
+    """Such as an unmounted share: `--force` would have coloured all of it again."""
     touch("album/a.png", "album/sub/b.png")
     watch = Watch(Path("album"), output="out", format=None, force=True)
     assert [job.source.name for job in look(watch)] == ["a.png", "b.png"]
@@ -114,7 +114,7 @@ def test_the_output_is_a_folder(output: str) -> None:
 
 def test_a_name_that_no_folder_will_get_is_refused_at_the_start() -> None:
     touch("album/a.png")
-    with pytest.raises(UsageError, match="it names one photo"):
+    with pytest.raises(UsageError, match="names one photo"):
         check_watch(["album"], "out.jpg")
     check_watch(["album"], "out.jpg/")
 

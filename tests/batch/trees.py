@@ -15,7 +15,7 @@ def touch(*names: str) -> None:
 
 
 def pairs(jobs: tuple[Job, ...]) -> list[tuple[str, str | None]]:
-    """Source → target of the work, with forward slashes."""
+    """Source → target of each job, with forward slashes."""
     return [
         (job.source.as_posix(), None if job.target is None else job.target.as_posix())
         for job in jobs

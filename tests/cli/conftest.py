@@ -1,4 +1,4 @@
-"""The real command in a process of its own, and real photographs to give it."""
+"""The real command in a separate process, and real photographs for it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
 PACKAGES = Path(colorcli.errors.__file__).parent.parent
-"""Where `colorcli` lies: the processes of the tests run in other folders."""
+"""The folder of `colorcli`: the tests' processes run in other folders."""
 
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """A folder with `camera.jpg` (gray) and `sub/astronaut.png` (colour), and what is no photo."""
+    """A folder with `camera.jpg` (gray), `sub/astronaut.png` (colour) and a file not a photo."""
     folder = tmp_path / "photos"
     (folder / "sub").mkdir(parents=True)
     cv2.imwrite(str(folder / "camera.jpg"), skimage.data.camera()[::4, ::4])
@@ -35,7 +35,7 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def many(tmp_path: Path) -> Path:
-    """A folder of 24 photos that take a few seconds together."""
+    """A folder of 24 photos, which together take a few seconds."""
     folder = tmp_path / "many"
     folder.mkdir()
     data = cv2.imencode(".png", skimage.data.camera())[1].tobytes()
@@ -45,7 +45,7 @@ def many(tmp_path: Path) -> Path:
 
 
 class Killed(subprocess.Popen[bytes]):
-    """A process that a failed test does not wait for: a watch would never end."""
+    """A process that is killed when a test fails: a watch would never end."""
 
     def __exit__(self, kind: Any, *rest: Any) -> None:
         if kind is not None:

@@ -1,4 +1,4 @@
-"""The command on a machine with an NVIDIA driver and a device, but without CUDA's libraries."""
+"""The command on a machine with an NVIDIA driver and device, but without the CUDA libraries."""
 
 from __future__ import annotations
 

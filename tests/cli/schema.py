@@ -1,4 +1,4 @@
-"""As much of JSON Schema as the project's own schemas use."""
+"""The subset of JSON Schema that the project's schemas use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KNOWN = {
 
 
 def check(value: Any, schema: dict[str, Any], at: str = "value") -> None:
-    """Asserts that `value` is what `schema` describes."""
+    """Assert that `value` conforms to `schema`."""
     assert set(schema) <= _KNOWN, "a keyword this check does not know"
     if "type" in schema:
         types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]

@@ -75,7 +75,7 @@ def test_the_file_that_standard_input_reads_is_an_input_too(run: Run, photos: Pa
     assert process.returncode == 2
     assert "would replace what is read from standard input" in said(process)[0]
     assert photo.read_bytes() == before
-    # A file that is called so has nothing to do with it.
+    # A file of that name makes no difference.
     (photos / "-").touch()
     process = run("-", "-o", "./-", "--format", "jpeg", "--force", stdin_data=before, cwd=photos)
     assert process.returncode == 0, process.stderr
@@ -89,7 +89,7 @@ def test_what_an_encoder_refuses_is_one_line(run: Run, tmp_path: Path) -> None:
     assert process.returncode == 1
     line, tip = said(process)
     assert line.startswith("error: tiny.png: ")
-    assert "below the encoder's limit of 32 on a side" in line
+    assert "below the encoder's limit of 32 per side" in line
     assert tip == "tip: --format png or tiff"
 
 
@@ -321,7 +321,7 @@ def test_cuda_by_name_fails_where_there_is_none(run: Run, photos: Path) -> None:
     assert process.returncode == 1
     error, tip = said(process)
     assert error.startswith("error: --device cuda:99 cannot be used: ")
-    # What mends it depends on what is missing; none of it is the extra alone where there is a GPU.
+    # The tip depends on what is missing; where there is a GPU it is never the extra alone.
     if "no NVIDIA driver" in error:
         assert "driver" in tip
         assert "colorize-photos[cuda]" in tip
@@ -347,12 +347,12 @@ def driver_only(*arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="there is no CUDA")
 def test_a_driver_without_the_libraries_of_cuda_spoils_no_output(photos: Path) -> None:
-    """onnxruntime prints what it does not find on standard output, where the photo goes."""
+    """onnxruntime prints missing libraries on standard output, where the photo goes."""
     process = driver_only(photos / "camera.jpg", "-o", "-", "--model", "fusion")
     assert process.returncode == 0, process.stderr
     assert process.stdout.startswith(b"\xff\xd8")
     note, *rest = process.stderr.decode().splitlines()
-    assert note.startswith("note: running on the CPU: the libraries of CUDA do not load; ")
+    assert note.startswith("note: running on the CPU: the CUDA libraries do not load; ")
     assert "pip install 'colorize-photos[cuda]'" in note
     assert len(rest) == 2
     found = json.loads(driver_only("doctor", "--json").stdout)
@@ -363,12 +363,12 @@ def test_a_driver_without_the_libraries_of_cuda_spoils_no_output(photos: Path) -
 
 
 def test_a_run_leaves_nothing_but_its_outputs(photos: Path, tmp_path: Path) -> None:
-    """Not even the notes that onnxruntime would take for its maker."""
+    """Not even onnxruntime's telemetry."""
     home = tmp_path / "home"
     home.mkdir()
     homes = ("HOME", "USERPROFILE", "XDG_CACHE_HOME")
     env = {name: str(home) if name in homes else value for name, value in os.environ.items()}
-    # That of the tests was made quiet when they imported the package.
+    # The tests' own onnxruntime was silenced when they imported the package.
     del env["ORT_DISABLE_TELEMETRY"]
     command = [sys.executable, "-m", "colorcli", str(photos / "camera.jpg"), "--quiet"]
     subprocess.run(

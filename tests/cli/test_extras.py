@@ -1,4 +1,4 @@
-"""What is not installed is named, with the command that installs it."""
+"""Errors name what is not installed and the command that installs it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_library_that_a_slim_system_lacks_is_one_line_and_its_mend(
 def test_the_command_that_adds_an_extra_is_for_the_environment_that_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which need not be the one whose `pip` a shell would find."""
+    """It need not be the one whose `pip` a shell would find."""
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
     assert pip_install("web") == "pip install 'colorize-photos[web]'"
     monkeypatch.setenv("PATH", str(tmp_path))

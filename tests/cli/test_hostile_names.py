@@ -1,4 +1,4 @@
-"""Names that no photo should have, through the real command."""
+"""Hostile file names, through the real command."""
 
 from __future__ import annotations
 

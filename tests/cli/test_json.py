@@ -1,4 +1,4 @@
-"""`--json` and `--report`, against the schemas that come with the program."""
+"""`--json` and `--report`, checked against the schemas shipped with the program."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def schema(name: str) -> dict[str, Any]:
 
 @pytest.fixture
 def mixed(photos: Path) -> Path:
-    """Photos of which one is to be skipped and one cannot be read."""
+    """Photos, one of which is skipped and one unreadable."""
     (photos / "bad.jpg").write_text("no photo")
     (photos / "camera.color.jpg").write_bytes((photos / "camera.jpg").read_bytes())
     return photos
@@ -71,7 +71,7 @@ def test_the_report_says_what_to_try_again(run: Run, mixed: Path, tmp_path: Path
 def test_the_report_names_the_model_of_a_photo_that_could_not_be_written(
     run: Run, photos: Path, tmp_path: Path
 ) -> None:
-    """It was coloured all the same."""
+    """It was coloured nevertheless."""
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "camera.jpg").mkdir()  # no file can take its place
     result = run(photos / "camera.jpg", "-o", "out/", "--force", "--report", "report.json")

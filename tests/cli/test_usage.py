@@ -1,4 +1,4 @@
-"""What is wrong with a command line is said in two lines, and ends with status 2."""
+"""Errors in a command line are reported in two lines, with exit status 2."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ print("never reached")
         ("photo.jpg -o", "requires an argument"),
         ("--watch photo.jpg", "contradict"),
         ("photo.jpg --force --skip-existing", "contradict"),
-        ("-o out.png", "no photo is given"),
+        ("-o out.png", "no photo given"),
         ("modles", "no such command"),
         ("photo.jpg --report out.txt", "must end in .json"),
         ("photo.jpg --report out.json", "--dry-run writes no --report"),
@@ -130,7 +130,7 @@ def test_pictures_that_are_not_read_are_said_at_the_end(
     process = run(photos, "-o", "out", *options)
     assert process.returncode == 0
     warning, sums = said(process)[-2:]
-    assert warning.endswith("are not read: 1 .gif, 2 .heic; convert them first")
+    assert warning.endswith("unsupported formats: 1 .gif, 2 .heic; convert them first")
     assert "3 skipped, 0 failed" in sums
     assert run(photos, "-o", "other", "--quiet", *options).stderr == b""
 
@@ -141,7 +141,7 @@ def test_a_paragraph_of_help_breaks_where_the_line_ends(
     monkeypatch.setenv("COLUMNS", "80")
     main(["evaluate", "--help"])
     shown = capsys.readouterr().out
-    assert "of the photos measured where there is none." in " ".join(shown.split())
+    assert "of the photos measured if there is none." in " ".join(shown.split())
     lines = [line.strip() for line in shown.splitlines()]
     at = next(n for n, line in enumerate(lines) if line.startswith("The constant is"))
     assert len(lines[at + 1]) > 40, "no stump of a line that the docstring ended there"
@@ -216,7 +216,7 @@ def test_a_file_that_is_called_like_an_option(run: Run, photos: Path) -> None:
     (photos / "camera.jpg").rename(photos / "-x.jpg")
     process = run("-x.jpg", cwd=photos)
     assert process.returncode == 2
-    assert said(process)[-1] == "tip: the file -x.jpg is meant by ./-x.jpg"
+    assert said(process)[-1] == "tip: for the file, write ./-x.jpg"
     assert run("./-x.jpg", cwd=photos).returncode == 0
 
 

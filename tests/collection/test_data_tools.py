@@ -168,13 +168,13 @@ def test_a_transform_keeps_size_and_colours(astronaut: np.ndarray) -> None:
 
 
 def test_a_transform_turns_zooms_and_shears_no_more_than_it_says() -> None:
-    """Ramps across and down tell where each pixel came from."""
+    """Ramps across and down show where each pixel came from."""
     down, across = np.mgrid[0:240, 0:240].astype(np.uint8)
     ramps = np.dstack([across, down, down])
     turned, zooms, shears = [], [], []
     for seed in range(60):
         made = random_transform(ramps, np.random.default_rng(seed)).astype(float)
-        # Around the middle nothing is mirrored in.
+        # Near the centre no mirrored pixels appear.
         part = made[100:140, 100:140]
         x, y = ((part[:, -1] - part[:, 0]) / 39)[:, :2].mean(0)
         u, v = ((part[-1] - part[0]) / 39)[:, :2].mean(0)
@@ -284,7 +284,7 @@ def test_transforms_of_one_photo_are_all_to_train_on(
     out = tmp_path / "out"
     assert data(capsys, "augment", photos, "-o", out, "--factor", 20)[0] == 0
     assert Counter(item.split for item in open_collection(out)) == {"train": 40}
-    # Those of the first run, which the second leaves there, are to train on as before.
+    # The first run's, which the second leaves in place, are training photos as before.
     assert data(capsys, "augment", photos, "-o", out, "--factor", 2, "--force")[0] == 0
     assert Counter(item.split for item in open_collection(out)) == {"train": 40}
 
@@ -300,7 +300,7 @@ def test_what_was_trained_on_is_not_held_out_beside_what_was_made_of_it(
     photos = shard(tmp_path / "dealt-anew", {"a": "val", "b": "train"}, coffee[::4, ::4])
     status, _, err = data(capsys, command, photos, "-o", out, "--force")
     assert status == 2
-    assert "made when this photo was of another split (now val)" in err
+    assert "made when this photo was in another split (now val)" in err
     assert {name: (out / name).read_bytes() for name in files(out)} == before
 
 
@@ -429,7 +429,7 @@ def test_no_photo_of_the_collection_is_replaced(
 def test_a_photo_is_told_by_more_than_its_name(
     coffee: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where case makes no difference, one file has many names; here it has two by a hard link."""
+    """Where case is ignored, one file has many names; here it has two by a hard link."""
     save(tmp_path / "photos" / "a.png", coffee)
     out = tmp_path / "out"
     out.mkdir()
@@ -461,7 +461,7 @@ def test_no_picture_is_written_where_it_would_count_as_a_photo(
     command: str, photos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = files(photos)
-    monkeypatch.chdir(photos)  # `gray` and `compare` write there unless told otherwise
+    monkeypatch.chdir(photos)  # where `gray` and `compare` write by default
     arguments = {
         "gray": ["data", "gray", "."],
         "compare": ["compare", "fusion", "."],

@@ -1,4 +1,4 @@
-"""Photos that look alike are found by their perceptual hashes."""
+"""Similar photos are found by their perceptual hashes."""
 
 from __future__ import annotations
 

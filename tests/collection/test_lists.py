@@ -1,4 +1,4 @@
-"""Lists of splits: what is written is what is read."""
+"""Lists of splits survive a round trip."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def items(photos: Path) -> list[Item]:
 
 
 class Truth:
-    """A predictor that knows: it finds the photo by its L."""
+    """A predictor that knows the truth: it finds the photo by its L."""
 
     def __init__(self, items: list[Item], share: float = 1.0) -> None:
         self._share = share
@@ -71,7 +71,7 @@ def test_a_perfect_prediction_scores_full_marks(items: list[Item]) -> None:
 
 
 def test_each_score_is_the_metric_of_its_name(items: list[Item]) -> None:
-    """On one photo, whose colours a model halves."""
+    """On one photo, with a model that halves its colours."""
     (item,) = items[:1]
     scores = evaluate(Truth([item], 0.5), [item]).scores["model"]
     rgb = cv2.imdecode(np.frombuffer(item.read(), np.uint8), 1)[..., ::-1]
@@ -224,7 +224,7 @@ def test_the_command_prints_json_and_writes_a_sheet(
     found = json.loads(out)
     assert found["photos"] == 2
     assert set(found["scores"]) == {model_folder.name, GRAY, CONSTANT}
-    # The constant comes from the train split, which is not measured.
+    # The constant comes from the train split, which is not evaluated.
     train = mean_colour(open_collection(photos, split="train"))
     assert found["mean_ab"] == pytest.approx(train, abs=1e-4)
     assert cv2.imread(str(sheet)).shape[1] > 3 * 200
@@ -269,11 +269,11 @@ def test_a_model_that_is_called_as_a_baseline_is_refused(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Under that name the baseline would be measured instead."""
+    """The baseline of that name would be evaluated instead."""
     model = shutil.copytree(model_folder, tmp_path / name)
     status, out, err = command(capsys, model, photos, "--device", "cpu")
     assert (status, out) == (2, "")
-    assert f"{name!r} is what a column beside the models is called" in err
+    assert f"{name!r} is reserved for a baseline column" in err
     other = ("compare", model, model_folder, photos, "-o", tmp_path / "out")
     assert run_command_line(list(map(str, other))) == 2
     assert "rename the folder" in capsys.readouterr().err
@@ -309,7 +309,7 @@ def test_a_sheet_replaces_no_photo_and_no_file_of_another_kind(
     for sheet, words in (
         (photo, "lies among the photos"),
         (other, "a .png file"),
-        (stranger, "not drawn by colorize"),
+        (stranger, "colorize did not draw"),
     ):
         status, _, err = command(capsys, model_folder, photos, "--sheet", sheet, "--force")
         assert status == 2

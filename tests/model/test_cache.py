@@ -97,7 +97,7 @@ def test_a_damaged_entry_is_made_anew(
     for entry in folder.iterdir():
         path = entry / file
         data = path.read_bytes()
-        path.unlink()  # a file that another process maps is never written to
+        path.unlink()  # a file mapped by another process is never written to
         if damage != "gone":
             path.write_bytes(data[: len(data) // 2] if damage == "cut" else b"")
     assert np.array_equal(ab(model_folder), whole)

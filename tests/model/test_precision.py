@@ -1,4 +1,4 @@
-"""`--precision auto` takes int8 where it is faster and costs nothing that is seen; and says why."""
+"""`--precision auto` uses int8 where it is faster at no visible cost, and says why."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FAST, SLOW = frozenset({"avx2", "avx512_vnni"}), frozenset({"avx2"})
         (ANYWHERE, FAST, False, "int8", "avx512_vnni"),
         (ANYWHERE, SLOW, False, "int8", "avx2"),
         (ANYWHERE, frozenset({"sse4_1"}), False, "fp32", "no byte dot product"),
-        (GOOD, frozenset(), False, "fp32", "does not say"),
+        (GOOD, frozenset(), False, "fp32", "does not list"),
         (GOOD, FAST, True, "fp32", "int8 is for CPUs"),
         ({}, FAST, False, "fp32", "ships no int8"),
         ({"int8": PrecisionSpec({}, 0.2, 0.4)}, FAST, False, "fp32", "would cost 0.20 dB"),
@@ -63,7 +63,7 @@ def test_a_cpu_that_would_clip_the_sums_is_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(precision, "cpu_flags", lambda: SLOW)
     with pytest.raises(UsageError, match="clip") as error:
         choose_precision("int8", GOOD, on_gpu=False)
-    assert "7 would do" in str(error.value.tip)
+    assert "takes 7 at most" in str(error.value.tip)
     assert choose_precision("int8", ANYWHERE, on_gpu=False).name == "int8"
 
 

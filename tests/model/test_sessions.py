@@ -1,4 +1,4 @@
-"""A model folder is described by its own file, and nothing in it is trusted."""
+"""A model folder is described by its own `model.json`, and nothing in it is trusted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from colorcli.model.spec import ModelSpec, find_model, model_folders
 
 @pytest.fixture
 def copied(model_folder: Path, tmp_path: Path) -> Path:
-    """A model with float32 graphs alone: which ones a CPU would take is another test's business."""
+    """A model with float32 graphs only: other tests cover which ones a CPU uses."""
     folder = shutil.copytree(
         model_folder, tmp_path / "model", ignore=shutil.ignore_patterns("*.int8.onnx")
     )
@@ -34,7 +34,7 @@ def rewrite(folder: Path, **changes: object) -> None:
 
 @pytest.fixture
 def unhashed(copied: Path) -> Path:
-    """A model whose graphs may be changed: its description does not say their hashes."""
+    """A model whose graphs may be changed: its description lacks their hashes."""
     path = copied / "model.json"
     graphs = json.loads(path.read_text())["graphs"]
     for graph in graphs.values():
@@ -60,7 +60,7 @@ def test_an_unknown_model_names_the_ones_there_are() -> None:
 
 
 def test_a_folder_that_is_no_model_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"holds no model\.json"):
+    with pytest.raises(ModelError, match=r"has no model\.json"):
         find_model(str(tmp_path))
 
 
@@ -92,12 +92,12 @@ def test_features_that_stay_on_the_device_give_the_same_colours(
     L = np.random.default_rng(0).uniform(0, 100, (1, 1, 64, 96)).astype(np.float32)
     view = np.random.default_rng(1).uniform(0, 100, (1, 1, 224, 224)).astype(np.float32)
     expected = model.ab(model.low_level(L), model.global_features(view))
-    # As on a GPU, but that the device's memory is the CPU's.
+    # As on a GPU, except that the device's memory is the CPU's.
     monkeypatch.setattr(Execution, "memory", ("cpu", 0))
     features = model.low_level(L)
     assert not any(isinstance(value, np.ndarray) for value in features.values())
     global_features = model.global_features(view)
-    assert isinstance(global_features, np.ndarray)  # a few numbers, which callers may keep
+    assert isinstance(global_features, np.ndarray)  # only a few values, which callers may keep
     np.testing.assert_array_equal(model.ab(features, global_features), expected)
 
 
@@ -139,7 +139,7 @@ def test_an_unknown_device_is_a_wrong_usage(model_folder: Path) -> None:
         ),
         (
             {"graphs": {n: {"file": f"{n}.onnx"} for n in ("low_level", "colorization")}},
-            "none colours them",
+            "colorization does not read them",
         ),
         (
             {
@@ -152,7 +152,7 @@ def test_an_unknown_device_is_a_wrong_usage(model_folder: Path) -> None:
         ({"input": {"multiple": 0, "halo": 64}}, "missing or wrong"),
         ({"default_size": float("inf")}, "missing or wrong"),
         ({"input": {"multiple": 8, "halo": -8}}, "missing or wrong"),
-        ({"input": {"multiple": 3, "halo": 64}}, "must be one of the stride"),
+        ({"input": {"multiple": 3, "halo": 64}}, "must be divisible by the stride"),
     ],
 )
 def test_a_wrong_description_is_one_clear_line(copied: Path, changes, message: str) -> None:
@@ -170,7 +170,7 @@ def test_a_description_that_is_not_json_is_one_clear_line(copied: Path) -> None:
 
 def test_a_file_that_is_no_graph_is_one_clear_line(unhashed: Path) -> None:
     (unhashed / "global.onnx").write_bytes(b"not a graph")
-    with pytest.raises(ModelError, match=r"global\.onnx: not a graph"):
+    with pytest.raises(ModelError, match=r"global\.onnx: not a runnable graph"):
         Model.load(str(unhashed), device="cpu")
 
 
@@ -197,7 +197,7 @@ def test_graphs_of_two_models_are_refused_when_loading(unhashed: Path) -> None:
     import onnx
     from onnx import TensorProto, helper
 
-    # A low-level network of another width: right names, other channels.
+    # A low-level network of another width: right names, wrong channels.
     node = helper.make_node("Concat", ["L"] * 7, ["features"], axis=1)
     L = helper.make_tensor_value_info("L", TensorProto.FLOAT, ["N", 1, "H", "W"])
     features = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", 7, "h", "w"])
@@ -209,10 +209,10 @@ def test_graphs_of_two_models_are_refused_when_loading(unhashed: Path) -> None:
 
 
 def test_a_damaged_graph_is_refused_though_it_would_run(copied: Path) -> None:
-    Model.load(str(copied), device="cpu")  # the cache knows it whole
+    Model.load(str(copied), device="cpu")  # the cache has the intact graph
     path = copied / "colorization.onnx"
     data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1  # a bit among the weights
+    data[len(data) // 2] ^= 1  # a bit in the weights
     path.write_bytes(data)
     for _ in range(2):
         with pytest.raises(ModelError, match=r"colorization\.onnx: damaged") as error:
@@ -223,7 +223,7 @@ def test_a_damaged_graph_is_refused_though_it_would_run(copied: Path) -> None:
 def test_auto_takes_the_cpu_when_cuda_cannot_make_a_session(
     model_folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """As onnxruntime says it of an old driver; it says nothing where a photo may be on its way."""
+    """As onnxruntime reports an old driver; standard output, where a photo may go, stays clean."""
     made = onnxruntime.InferenceSession._create_inference_session
 
     def refused(session: Any, providers: list[Any], *arguments: Any) -> Any:
@@ -249,7 +249,7 @@ def test_auto_takes_the_cpu_when_cuda_cannot_make_a_session(
 def test_auto_takes_the_cpu_when_the_gpu_turns_out_to_lack_the_kernels(
     model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sessions open, and only the first run fails: cards older than the build, broken cuDNN."""
+    """Sessions open and only the first run fails: cards older than the build, broken cuDNN."""
     run_graph = Model.run_graph
 
     def refused(model: Model, name: str, *arguments: Any, **options: Any) -> Any:
@@ -275,14 +275,14 @@ def test_auto_takes_the_cpu_when_the_gpu_turns_out_to_lack_the_kernels(
 def test_auto_takes_the_cpu_when_the_libraries_of_cuda_do_not_load(
     model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A driver is there, its device answers, and yet onnxruntime stays on the CPU."""
+    """There is a driver and its device answers, but onnxruntime stays on the CPU."""
     monkeypatch.setattr("colorcli.model.providers._why_no_cuda", lambda _index: None)
     if Model.load(str(model_folder), device="auto").provider == "CUDAExecutionProvider":
         pytest.skip("CUDA works here")
     model = Model.load(str(model_folder), device="auto")
     assert model.provider == "CPUExecutionProvider"
     assert model.fallback_reason is not None
-    assert model.fallback_reason.startswith("the libraries of CUDA do not load; ")
+    assert model.fallback_reason.startswith("the CUDA libraries do not load; ")
     assert "pip install 'colorize-photos[cuda]'" in model.fallback_reason
     with pytest.raises(DeviceError, match="do not load"):
         Model.load(str(model_folder), device="cuda")

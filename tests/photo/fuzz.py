@@ -1,6 +1,6 @@
-"""Bad photos on purpose: valid files of each family, mutated, read.
+"""Fuzzing: valid files of each family, mutated and read.
 
-A long run, each batch in a process of its own so that a crash of a decoder is caught and kept:
+A long run, each batch in a separate process so that a decoder's crash is caught and its file kept:
 
     python tests/photo/fuzz.py --seconds 600 --keep /tmp/fuzz
 """
@@ -90,7 +90,7 @@ def mutated(data: bytes, rng: random.Random, others: list[bytes]) -> bytes:
     for _ in range(rng.randint(1, 4)):
         if not out:
             break
-        # Most of what can go wrong is in the first and the last bytes.
+        # Most faults are triggered by the first and last bytes.
         reach = len(out) if rng.random() < 0.5 else min(len(out), 400)
         at = rng.randrange(reach)
         match rng.randrange(8):
@@ -116,7 +116,7 @@ def mutated(data: bytes, rng: random.Random, others: list[bytes]) -> bytes:
 
 
 def check(data: bytes) -> bool:
-    """Read a photo; whether it could be. Anything but PhotoError is a fault."""
+    """Read a photo; return whether it was readable. Anything but PhotoError is a fault."""
     try:
         photo = read_photo(data, limits=LIMITS)
     except PhotoError:

@@ -1,4 +1,4 @@
-"""Photos to test on: real ones that scikit-image bundles, in the dress of every family."""
+"""Photos for tests: real ones that scikit-image bundles, in every format."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def camera(height: int = 120, width: int = 97) -> np.ndarray:
 
 
 def camera16() -> np.ndarray:
-    """The same with a low byte of its own."""
+    """The same in uint16, with independent low bytes."""
     low = np.random.default_rng(0).integers(0, 256, camera().shape)
     return (camera().astype(np.uint16) << 8) + low.astype(np.uint16)
 
 
 def saved(image: np.ndarray | Image.Image, family: str, **options: Any) -> bytes:
-    """The file that Pillow makes of an image."""
+    """The file that Pillow writes for an image."""
     buffer = io.BytesIO()
     picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
     picture.save(buffer, family, **options)
@@ -64,7 +64,7 @@ def exif(orientation: int = 1) -> Image.Exif:
 
 
 def tiff(image: np.ndarray, **options: Any) -> bytes:
-    """The file that tifffile makes of an image: every layout there is."""
+    """The file that tifffile writes for an image, in any layout."""
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, image, metadata=None, **options)
     return buffer.getvalue()
@@ -75,6 +75,6 @@ def only_in_xmp(orientation: int) -> bytes:
     return XMP.replace(b'Orientation="6"', b'Orientation="%d"' % orientation)
 
 
-@functools.cache  # lcms stamps a profile with the second it was made in
+@functools.cache  # lcms stamps a profile with its creation time
 def srgb_profile() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

@@ -1,4 +1,4 @@
-"""AVIFs as other programs write them: deep ones, ones of gray alone, and what stands beside."""
+"""AVIFs as other programs write them: high bit depths, gray only, and metadata."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OF_LIBVIPS = Path(__file__).with_name("libvips.avif")
 
 
 def avif(image: np.ndarray, depth: int = 8) -> bytes:
-    """As OpenCV writes it, without loss but in rounding to `depth` bits."""
+    """As OpenCV writes it, lossless except for rounding to `depth` bits."""
     values = image if depth == 8 else image >> (16 - depth)
     options = [cv2.IMWRITE_AVIF_QUALITY, 100, cv2.IMWRITE_AVIF_DEPTH, depth]
     done, encoded = cv2.imencode(".avif", values, options)
@@ -27,7 +27,7 @@ def avif(image: np.ndarray, depth: int = 8) -> bytes:
 
 
 def stated(file: bytes, *, transfer: int | None = None, full_range: bool | None = None) -> bytes:
-    """The file with other words about its tones (`colr`, of kind nclx)."""
+    """The file with a different `colr` box (type nclx)."""
     at = file.index(b"colrnclx") + 8
     patched = bytearray(file)
     if transfer is not None:
@@ -57,7 +57,7 @@ def test_deep_transparency_comes_back() -> None:
 
 
 def test_what_stands_beside_the_picture_is_kept_from_the_decoder() -> None:
-    photo = read_photo(OF_LIBVIPS)  # its EXIF lies behind its picture, which OpenCV refuses
+    photo = read_photo(OF_LIBVIPS)  # its EXIF follows its picture, which OpenCV refuses
     expected = cv2.resize(data.camera(), (96, 64), interpolation=cv2.INTER_AREA)
     assert np.abs(photo.gray / 257 - expected).mean() < 2
     assert photo.metadata.exif is not None

@@ -1,4 +1,4 @@
-"""Metadata as scanners, cameras and other programs store them: kept, or their loss is said."""
+"""Metadata as scanners, cameras and other programs store it: kept, or its loss reported."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ CAPTIONS = b"\x1c\x02\x19\x00\x06attic " * 3
 
 
 def written(photo: Photo, family: str) -> tuple[Photo, list[str]]:
-    """The coloured photo read back, and what was said of it."""
+    """The coloured photo read back, and its warnings."""
     said: list[str] = []
     file = encode_photo(photo, Tint(), format=family, warn=said.append)
     return read_photo(file), said
 
 
 def with_segments(file: bytes, *segments: bytes) -> bytes:
-    """A JPEG with application segments behind its JFIF one."""
+    """A JPEG with application segments after its JFIF segment."""
     end = 4 + struct.unpack_from(">H", file, 4)[0]
     return file[:end] + b"".join(segments) + file[end:]
 
@@ -95,7 +95,7 @@ def test_what_a_microscope_notes_stays_and_what_nobody_knows_is_missed_aloud() -
     notes = b'{"Exposure-ms": 10}\0'
     tags = [(51123, 2, len(notes), notes, True), (65123, 3, 1, 7, True)]
     photo = read_photo(samples.tiff(camera(), extratags=tags))
-    assert photo.warnings == ("fields that are not carried on (65123): dropped",)
+    assert photo.warnings == ("unknown fields (65123): dropped",)
     assert notes in (photo.metadata.exif or b"")
     back, _ = written(photo, "tiff")
     assert notes in (back.metadata.exif or b"")
@@ -129,7 +129,7 @@ def test_the_name_of_Adobe_RGB_does_not_stay() -> None:
 
 
 def bmp_with_profile(image: np.ndarray, profile: bytes) -> bytes:
-    """A BMP of 24 bits whose header of version 5 points to its profile."""
+    """A 24-bit BMP whose version 5 header points to its profile."""
     height, width = image.shape
     row = np.zeros((height, (width * 3 + 3) // 4 * 4), np.uint8)
     row[:, : width * 3] = np.repeat(image[::-1], 3, axis=1)
@@ -146,7 +146,7 @@ def test_a_BMP_is_read_through_its_profile() -> None:
 
 
 def cicp(transfer: int) -> bytes:
-    """A PNG of 16 bits whose tones are stated by a code point, and by a gAMA that lies."""
+    """A 16-bit PNG whose transfer function is stated by a code point and, wrongly, by gAMA."""
     file = samples.saved(samples.camera16(), "PNG")
     chunks = b""
     for name, body in ((b"cICP", bytes((1, transfer, 0, 1))), (b"gAMA", struct.pack(">I", 45455))):

@@ -1,4 +1,4 @@
-"""Damage that only a C library notices is an error of ours, and nothing on standard error."""
+"""Damage that only a C library notices raises our error and prints nothing on standard error."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ JPEG = samples.saved(samples.camera(), "JPEG")
 
 
 def said_by_c(words: bytes) -> None:
-    """Print as a C library does: past Python's own standard error."""
+    """Print as a C library does, bypassing Python's standard error."""
     ctypes.CDLL(None).write(2, words, len(words))
 
 
 def without_rows() -> bytes:
-    """A sound PNG whose pixels end too early."""
+    """A valid PNG whose pixel data ends too early."""
     whole = samples.saved(samples.camera(), "PNG")
     parts = (whole[start:stop] for name, start, stop in png._chunks(whole) if name == b"IDAT")
     rows = zlib.compress(zlib.decompress(b"".join(parts))[:-2000])
@@ -115,7 +115,7 @@ def test_what_others_close_meanwhile_is_closed() -> None:
     thread.start()
     assert inside.wait(10)
     os.close(writing)
-    # A copy of the writing end anywhere would make this BlockingIOError, not the end.
+    # A copy of the write end anywhere would make this BlockingIOError, not end of file.
     assert os.read(reading, 1) == b""
     closed.set()
     thread.join()

@@ -1,4 +1,4 @@
-"""What a photo has is in the coloured file, whatever the family."""
+"""Whatever a photo contains is kept in the coloured file, in every format."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DEEP = ("png", "tiff", "jpeg2000", "pnm")
 
 
 def coloured(photo: Photo, family: str, **options: object) -> tuple[Photo, list[str]]:
-    """Encoded, and read again; and the warnings on the way."""
+    """The photo encoded and read again, and the warnings raised."""
     said: list[str] = []
     quality = 100 if family in LOSSLESS else 95
     file = encode_photo(photo, Tint(), format=family, quality=quality, warn=said.append, **options)
@@ -241,7 +241,7 @@ def test_lightness_is_kept_where_nobody_sees_it(family: str, quality: int) -> No
 
 @pytest.mark.parametrize(("filling", "is_marked"), [("padding", True), ("words", False)])
 def test_the_mark_takes_no_room_from_what_the_user_wrote(filling: str, is_marked: bool) -> None:
-    """A packet nearly as large as JPEG has room for: its padding goes first, then the mark."""
+    """A packet nearly at JPEG's limit: its padding is dropped first, then the mark."""
     head, end, tail = samples.XMP.partition(b"<?xpacket end")
     room = 65450 - len(samples.XMP)
     if filling == "padding":
@@ -324,7 +324,7 @@ def test_what_was_kept_without_loss_stays_so(
 def test_jpeg_2000_is_made_where_nobody_else_may_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """OpenCV by itself writes it into a file of /tmp that all may read, and leaves it there."""
+    """OpenCV by itself writes it to a world-readable file in /tmp and leaves it there."""
     seen: list[tuple[Path, int]] = []
     write = cv2.imwrite
 
@@ -351,7 +351,7 @@ def test_no_room_for_scratch_files_is_said(tmp_path: Path, monkeypatch: pytest.M
     assert "TMPDIR" in str(caught.value.tip)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(cv2, "imwrite", lambda *_: False)
-    with pytest.raises(PhotoError, match="the encoder gives up"):
+    with pytest.raises(PhotoError, match="the encoder failed"):
         encode_photo(photo, Tint(), format="jpeg2000")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5))
     with pytest.raises(PhotoError, match="the disk is full") as caught:

@@ -1,4 +1,4 @@
-"""EXIF of the coloured photo: what the user wrote stays, what is not true any more goes."""
+"""EXIF of the coloured photo: the user's fields stay, fields no longer true are removed."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_the_mark_leaves_the_users_own_words_alone() -> None:
 
 
 def exif_fields(*fields: tuple[int, int, bytes]) -> bytes:
-    """A TIFF structure of one directory, little-endian: tag, type and value of each field."""
+    """A little-endian TIFF structure with one directory: tag, type and value of each field."""
     sizes = {2: 1, 3: 2, 7: 1, 129: 1}
     return b"II*\0\x08\0\0\0" + ifd.write(
         {
@@ -87,7 +87,7 @@ def exif_fields(*fields: tuple[int, int, bytes]) -> bytes:
 
 
 def test_words_in_utf_8_are_words_too() -> None:
-    """EXIF 3.0 has a type of its own for them."""
+    """EXIF 3.0 has a separate type for them."""
     words = "Großmutter Käthe, 1931\0".encode()
     exif = exif_fields((0x010E, 129, words), (0x013B, 129, words))
     found = exif_.renewed(exif, width=1, height=1, dpi=None, mark="predicted", software="colorize")
@@ -129,7 +129,7 @@ def test_the_gray_thumbnail_is_gone() -> None:
     thumbnail = samples.saved(samples.camera()[:30, :30], "JPEG")
     fields = bytearray(samples.exif().tobytes()[6:])
     start = len(fields)
-    # The last four bytes of the first directory are where the next one is.
+    # The last four bytes of the first directory are the offset of the next.
     count = int.from_bytes(fields[8:10], "little")
     order = "little" if fields[:2] == b"II" else "big"
     count = int.from_bytes(fields[8:10], order)

@@ -31,6 +31,6 @@ def test_names_that_promise_gray_are_not_written(tmp_path: Path, suffix: str) ->
     source.touch()
     assert make_plan([str(source)])[0].target == tmp_path / "a.color.ppm"
     assert make_plan([str(source)], output=f"{tmp_path}/out/")[0].target == tmp_path / "out/a.ppm"
-    with pytest.raises(UsageError, match="hold no colours") as caught:
+    with pytest.raises(UsageError, match="cannot hold colours") as caught:
         make_plan([str(source)], output=str(tmp_path / f"b{suffix}"))
     assert ".ppm" in (caught.value.tip or "")

@@ -1,4 +1,4 @@
-"""A short run of `fuzz`: bad files raise PhotoError, and nothing else."""
+"""A short run of `fuzz`: bad files raise nothing but PhotoError."""
 
 from __future__ import annotations
 

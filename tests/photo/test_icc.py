@@ -1,4 +1,4 @@
-"""Profiles: what curves and primaries mean, held against LittleCMS."""
+"""Profiles: curves and primaries, checked against LittleCMS."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def matrix_profile(name: str) -> bytes:
 
 
 def through_littlecms(image: Image.Image, data_: bytes) -> np.ndarray:
-    """L by way of LittleCMS's own conversion to Lab, 8 bits."""
+    """L from LittleCMS's own conversion to 8-bit Lab."""
     source = ImageCms.ImageCmsProfile(io.BytesIO(data_))
     target = ImageCms.createProfile("LAB")
     converted = ImageCms.profileToProfile(image, source, target, outputMode="LAB")
@@ -106,7 +106,7 @@ def test_colour_of_another_space_has_the_lightness_littlecms_sees(name: str) -> 
     data_ = matrix_profile(name)
     photo = read_with(COLOUR, data_)
     difference = np.abs(photo.L() - through_littlecms(Image.fromarray(COLOUR), data_))
-    # LittleCMS states L under D50; the same colour under D65 differs by up to a unit or so.
+    # LittleCMS gives L under D50; the same colour under D65 differs by up to about a unit.
     assert difference.mean() < 0.5
     assert difference.max() < 2.5
     neutral = np.dstack([GRAY] * 3)
@@ -229,7 +229,7 @@ def test_a_broken_table_profile_is_a_warning() -> None:
 
 
 def table_profile(space: bytes, lightness: object) -> bytes:
-    """A profile of one look-up table (lut8Type): neutral, with the lightness of each corner."""
+    """A profile with one look-up table (lut8Type): neutral, with the given lightness per corner."""
     channels = {b"RGB ": 3, b"CMYK": 4}[space]
     corners = np.indices((2,) * channels).reshape(channels, -1).T
     grid = b"".join(bytes((round(lightness(c) * 2.55), 128, 128)) for c in corners)  # type: ignore[operator]
@@ -256,7 +256,7 @@ def test_16_bits_are_rounded_to_the_eight_that_a_table_profile_takes() -> None:
 
 
 def test_tables_go_before_the_curves_of_a_profile_that_has_both() -> None:
-    """As LittleCMS takes them; at 16 bits, where it would cut off eight, the curves do."""
+    """As in LittleCMS; at 16 bits, where it would truncate to 8, the curves are used."""
     tables = table_profile(b"RGB ", lambda corner: 100 * corner.mean() ** 2)
     both = with_tags_of(matrix_profile("Adobe RGB"), tables)
     photo = read_with_bytes(both)

@@ -1,4 +1,4 @@
-"""Limits are kept before a pixel is decoded."""
+"""Limits are enforced before any pixel is decoded."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_opencvs_own_limit_is_understood_as_opencv_does(stated: str | None, pixe
 
 
 def cost(file: bytes) -> int:
-    """Bytes that it takes to find out that a file cannot be read."""
+    """Memory in bytes used to find out that a file cannot be read."""
     tracemalloc.start()
     try:
         with pytest.raises(PhotoError):
@@ -130,7 +130,7 @@ def cost(file: bytes) -> int:
 
 
 def avif(kind: bytes, items: int, pieces: int, length: int | None, size: int) -> bytes:
-    """An AVIF of `size` bytes, whose items are each in so many pieces of this length."""
+    """An AVIF of `size` bytes, each of whose items has this number of pieces of this length."""
     extent = b"" if length is None else struct.pack(">I", length)
     places = struct.pack(">4xBBH", 0 if length is None else 4, 0, items)
     kinds = struct.pack(">4xH", items)
@@ -145,7 +145,7 @@ def avif(kind: bytes, items: int, pieces: int, length: int | None, size: int) ->
 
 @pytest.mark.parametrize("kind", [b"av01", b"Exif", b"mime"])
 def test_an_avif_in_pieces_without_end_is_refused(kind: bytes) -> None:
-    """To look at all of them would take hours."""
+    """Reading all of them would take hours."""
     assert cost(avif(kind, 300, 65535, None, 10_000)) < 1 << 23
 
 
@@ -157,7 +157,7 @@ def test_pieces_of_an_avif_that_share_bytes_do_not_multiply(kind: bytes) -> None
 
 
 def overlapping(whole: bytes, size: int) -> bytes:
-    """A TIFF structure of `size` bytes with 1000 more fields, each of nearly all of it."""
+    """A TIFF structure of `size` bytes with 1000 more fields, each covering nearly all of it."""
     (at,) = struct.unpack_from("<I", whole, 4)
     (count,) = struct.unpack_from("<H", whole, at)
     more = (struct.pack("<HHII", tag, 7, size - 64, 64) for tag in range(60000, 61000))
@@ -181,7 +181,7 @@ def test_fields_that_share_bytes_do_not_multiply() -> None:
 
 
 def test_chains_that_only_look_long_cost_nothing() -> None:
-    """Directories that overlap, each as long as the file; a code stream whose head never ends."""
+    """Overlapping directories, each as long as the file; a code stream whose header never ends."""
     count, step, chain = 65_535, 12, 2000
     tiff = bytearray(samples.tiff(samples.camera()))
     how = ifd.structure(bytes(tiff))

@@ -1,4 +1,4 @@
-"""Every family of photo files is read whole, and upright."""
+"""Every family of photo files is read completely and upright."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COLOUR = data.astronaut()[:90, 100:250]
 
 
 def off(photo_gray: np.ndarray, expected: np.ndarray) -> float:
-    """The largest difference in levels of 8 bits."""
+    """The largest difference in 8-bit levels."""
     scale = 257 if photo_gray.dtype == np.uint16 else 1
     return float(np.abs(photo_gray / scale - expected).max())
 
@@ -160,7 +160,7 @@ def test_a_transparent_value_of_png_becomes_alpha() -> None:
 def test_orientation_is_applied(family: str, orientation: int) -> None:
     upright = np.zeros((48, 64), np.uint8)
     upright[:24, :32], upright[:24, 32:], upright[24:, :32] = 250, 150, 80
-    # How a camera held so stores the upright picture: the inverse of showing it.
+    # How a camera held that way stores the upright picture: the inverse of displaying it.
     stored = upright.T if orientation >= 5 else upright
     if orientation in (3, 4, 6, 7):
         stored = stored[::-1]
@@ -295,7 +295,7 @@ def test_a_line_of_a_pam_that_looks_like_its_end_is_none() -> None:
 
 
 def bmp(image: np.ndarray, size: int, masks: tuple[int, ...]) -> bytes:
-    """A BMP of 32 bits whose colours are masked, with a header of this size."""
+    """A 32-bit BMP with channel masks and a header of this size."""
     height, width, _ = image.shape
     body = image[::-1].tobytes()
     head = struct.pack("<IiiHHIIiiII", size, width, height, 1, 32, 3, len(body), 0, 0, 0, 0)
@@ -319,7 +319,7 @@ def bmp(image: np.ndarray, size: int, masks: tuple[int, ...]) -> bytes:
 def test_bmps_of_16_bits_are_spread_to_white(
     size: int, masks: tuple[int, ...], upside_down: bool
 ) -> None:
-    """Thirty-one of thirty-one is white, where OpenCV makes it 248 of 255."""
+    """31 of 31 is white; OpenCV reads it as 248 of 255."""
     colours = masks[:3] or (0x7C00, 0x3E0, 0x1F)
     packed = np.zeros(COLOUR.shape[:2], np.uint16)
     expected = np.zeros_like(COLOUR)
@@ -353,7 +353,7 @@ def test_the_fourth_byte_of_a_bmp_is_alpha_only_where_a_mask_says_so() -> None:
         alpha = read_photo(bmp(image, size, (*usual, 0xFF000000))).alpha
         assert alpha is not None
         assert (alpha == spare).all()
-    with pytest.raises(PhotoError, match="unusual order"):
+    with pytest.raises(PhotoError, match="colour masks"):
         read_photo(bmp(image, 40, usual[::-1]))
 
 
@@ -401,7 +401,7 @@ def test_colours_multiplied_by_alpha_are_divided_again(
     assert photo.alpha is not None
     assert (photo.alpha == alpha).all()
     seen = photo.gray if photo.gray.dtype == gray.dtype else photo.gray / 257
-    # A product is rounded to half a step, which is more steps the smaller alpha is.
+    # A premultiplied value is rounded to half a step, a larger error the smaller alpha is.
     error = np.abs(seen.astype(float) - gray) - 0.5 * whole / np.maximum(alpha, 1)
     assert error[alpha > whole // 64].max() <= 0.51
 
@@ -468,7 +468,7 @@ def test_alpha_is_found_among_more_channels(depth: int, options: dict) -> None:
 
 
 def test_a_width_of_16_bits_whose_channels_need_more_is_read() -> None:
-    """The decoder is shown two grays for each pixel: 65,536 of them side by side."""
+    """The decoder sees two grays per pixel: 65,536 of them side by side."""
     gray = np.tile(np.arange(32768, dtype=np.uint16).astype(np.uint8), (2, 1))
     file = bytearray(
         tiff(np.dstack([gray, gray[:, ::-1]]), photometric="minisblack", extrasamples=[2])
@@ -487,9 +487,9 @@ def test_tiffs_whose_channels_lie_apart() -> None:
     planes = COLOUR.transpose(2, 0, 1)
     photo = read_photo(tiff(planes, planarconfig="separate", photometric="rgb"))
     assert (photo.gray == lab.gray_from_rgb(COLOUR)).all()
-    # OpenCV reads these wrongly: better no photo than a wrong one.
+    # OpenCV misreads these: better no photo than a wrong one.
     wide = planes.astype(np.uint16) * 257
-    with pytest.raises(PhotoError, match="stored apart"):
+    with pytest.raises(PhotoError, match="separate planes"):
         read_photo(tiff(wide, planarconfig="separate", photometric="rgb"))
     pair = np.dstack([GRAY, GRAY])
     with pytest.raises(PhotoError, match="transparency"):
@@ -508,7 +508,7 @@ def test_ink_without_a_profile(family: str) -> None:
     options = {"quality": 100} if family == "JPEG" else {}
     photo = read_photo(samples.saved(Image.fromarray(COLOUR).convert("CMYK"), family, **options))
     assert photo.alpha is None
-    assert "ink" in photo.warnings[0]
+    assert "CMYK" in photo.warnings[0]
     assert np.abs(photo.gray / 257 - lab.gray_from_rgb(COLOUR) / 257).mean() < 3
 
 
@@ -589,4 +589,4 @@ def test_the_other_pictures_of_a_jpeg_are_a_warning() -> None:
     body = b"MPF\0II*\0\x08\0\0\0\0\0\0\0\0\0"
     several = plain[:2] + b"\xff\xe2" + (len(body) + 2).to_bytes(2, "big") + body + plain[2:]
     assert read_photo(several).warnings == ("several pictures: only the first is read",)
-    assert "another JPEG behind the picture" in read_photo(plain + plain).warnings[0]
+    assert "another JPEG after the picture" in read_photo(plain + plain).warnings[0]

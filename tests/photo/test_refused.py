@@ -1,4 +1,4 @@
-"""What is not read is refused by name, and not read wrong."""
+"""Unsupported files are refused by name rather than misread."""
 
 from __future__ import annotations
 
@@ -21,12 +21,16 @@ from .test_read import COLOUR, GRAY
 def test_tiffs_whose_channels_the_decoder_mixes_up_are_refused_by_name() -> None:
     ink = np.dstack([GRAY] * 4)
     for image, options, said in (
-        (ink.astype(np.uint16) * 257, {"photometric": "separated"}, "ink at 16 bits"),
-        (np.dstack([ink, GRAY]), {"photometric": "separated", "extrasamples": [2]}, "ink of 5"),
+        (ink.astype(np.uint16) * 257, {"photometric": "separated"}, "CMYK of 16 bits"),
+        (
+            np.dstack([ink, GRAY]),
+            {"photometric": "separated", "extrasamples": [2]},
+            "5 channels of ink",
+        ),
         (
             np.dstack([ink, ink]),
             {"photometric": "rgb", "extrasamples": [0] * 5},
-            "channels beside its colours",
+            "extra channels",
         ),
         (
             np.dstack([ink, GRAY]),
@@ -43,9 +47,9 @@ def test_jpeg_2000_that_the_decoder_mixes_up_is_refused_by_name() -> None:
     colour = Image.fromarray(COLOUR)
     gray = Image.merge("LA", [Image.fromarray(GRAY), Image.fromarray(GRAY)])
     for image, said in (
-        (gray, "transparency beside gray"),
+        (gray, "gray with transparency"),
         (colour.convert("YCbCr"), "sYCC"),
-        (colour.convert("CMYK"), "ink"),
+        (colour.convert("CMYK"), "CMYK"),
     ):
         with pytest.raises(PhotoError, match=said) as caught:
             read_photo(samples.saved(image, "JPEG2000"))
@@ -94,7 +98,7 @@ def test_a_cut_file_is_an_error_wherever_it_is_cut(family: str) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="what libjpeg says is overheard on Linux")
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
 def test_a_jpeg_that_lacks_nothing_but_its_end_is_read(options: dict[str, Any]) -> None:
-    """As cards are recovered. Whatever else is missing is an error, to the last byte."""
+    """As recovered from memory cards. Anything else missing, even one byte, is an error."""
     whole = samples.saved(GRAY, "JPEG", **options)
     expected = read_photo(whole)
     assert expected.warnings == ()
@@ -108,7 +112,7 @@ def test_a_jpeg_that_lacks_nothing_but_its_end_is_read(options: dict[str, Any]) 
         read += 1
         np.testing.assert_array_equal(photo.gray, expected.gray)
         assert "its last bytes are missing" in photo.warnings[0]
-    # Of a progressive one no decoder tells whether a pass is missing.
+    # No decoder reports a missing pass of a progressive JPEG.
     assert read == 0 if options.get("progressive") else read >= 2
     recovered = whole[:-2] + bytes(512)
     if not options.get("progressive"):
@@ -148,7 +152,7 @@ def test_floating_point_and_lab_tiffs_are_refused_by_name() -> None:
 
 
 def test_a_preview_is_not_taken_for_the_photo() -> None:
-    """As raw files are laid out: the first directory is a thumbnail, another holds the photo."""
+    """The layout of raw files: the first directory is a thumbnail, another holds the photo."""
     preview = samples.tiff(samples.camera()[::4, ::4], subfiletype=1)
     with pytest.raises(PhotoError, match="only a preview") as caught:
         read_photo(preview)

@@ -1,4 +1,4 @@
-"""`read_rgb`: the colours that are trained on and measured against are those that L is taken of."""
+"""`read_rgb`: the colours used in training and evaluation are those that L is computed from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What metadata say of places in a picture holds for the upright one."""
+"""Regions in metadata are converted to the upright picture."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ELEMENTS = (
 
 
 def packet(regions: str, width: int = 96, height: int = 64) -> bytes:
-    """XMP with the regions of a picture of this size."""
+    """XMP with regions for a picture of this size."""
     body = regions.format(width=width, height=height)
     before, after = samples.XMP.split(b"</rdf:RDF>")
     named = f"<rdf:Description rdf:about=''>{body}</rdf:Description>"
@@ -41,13 +41,13 @@ def packet(regions: str, width: int = 96, height: int = 64) -> bytes:
 
 
 def stated(xmp: bytes, prefix: str, keys: str) -> list[float]:
-    """The numbers of a packet, in either form."""
+    """The numbers in a packet, in either form."""
     found = (re.search(rf"{prefix}:{key}[=>\"']+([\d.]+)", xmp.decode()) for key in keys)
     return [float(match[1]) for match in found if match]
 
 
 def read(orientation: int, xmp: bytes) -> bytes:
-    """The packet of a JPEG that states this orientation, as it is read."""
+    """The packet of a JPEG with this orientation, after reading."""
     file = samples.saved(WIDE, "JPEG", exif=samples.exif(orientation), xmp=xmp)
     found = read_photo(file).metadata.xmp
     assert found is not None

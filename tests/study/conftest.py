@@ -1,4 +1,4 @@
-"""What the tests of the user study share; without scikit-image's photos there are none."""
+"""Shared by the user study's tests, which are not collected without scikit-image's photos."""
 
 from __future__ import annotations
 

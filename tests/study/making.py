@@ -30,7 +30,7 @@ def make(*arguments: Any) -> int:
 
 @pytest.fixture(scope="module")
 def folder(model_folder: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study of three photos, each by the model and as it is."""
+    """A study of three photos, each as coloured by the model and in its true colours."""
     out = tmp_path_factory.mktemp("study") / "of-three"
     assert make(model_folder, photos, "-o", out, "--photos", 3) == 0
     return out

@@ -22,7 +22,7 @@ from .making import PHOTOS, make
 
 
 def shown_on(page: Path) -> tuple[str, list[tuple[str, int, bytes]]]:
-    """The study's id, and id, number of the photo and JPEG of each picture."""
+    """The study's id, and each picture's id, photo number and JPEG."""
     data = re.search(r'id="data">(.*?)</script>', page.read_text(), re.DOTALL)
     assert data is not None
     body = json.loads(data[1])
@@ -62,7 +62,7 @@ def test_the_page_is_blind(folder: Path, model_folder: Path) -> None:
     text = (folder / "study.html").read_text()
     for told in (model_folder.name, *PHOTOS, ".png"):
         assert told not in text
-    # Sorted by ids that are hashes, so that the place tells nothing either.
+    # Sorted by ids that are hashes, so that the order reveals nothing either.
     ids = [picture for picture, *_ in shown_on(folder / "study.html")[1]]
     assert ids == sorted(ids)
     assert all(re.fullmatch("[0-9a-f]{16}", picture) for picture in ids)
@@ -225,7 +225,7 @@ def test_a_study_is_not_replaced_unasked(
     [
         (["fusion"], "needs models and photos"),
         (["MODEL", "MODEL", "PHOTOS"], "a second system named"),
-        (["MODEL", "PHOTOS", "--question", " "], "--question: there is none"),
+        (["MODEL", "PHOTOS", "--question", " "], "--question: is empty"),
         (["MODEL", "nowhere"], "nowhere: no such file or folder"),
     ],
 )
@@ -237,7 +237,7 @@ def test_wrong_usage_is_one_line(
     words: list[str],
     fault: str,
 ) -> None:
-    # Named twice by its path, a model has no second name to go by.
+    # A model given twice by its path has no second name to tell them apart.
     given = {"MODEL": model_folder, "PHOTOS": photos}
     if words.count("MODEL") == 2:
         words = [words[0], *words]

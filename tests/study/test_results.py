@@ -14,7 +14,7 @@ from colorcli.study.answers import Answer
 from colorcli.study.key import Key, Origin, read_key
 from colorcli.study.results import results_of, wilson
 
-# Results: two photos, "m" made both, "true" is there for both.
+# Results: two photos, both with a picture by "m" and a true one.
 KEY = Key(
     "5tudy",
     "Is the image looking natural?",
@@ -86,7 +86,7 @@ Answers = Callable[..., Path]
 
 @pytest.fixture
 def answers(folder: Path, tmp_path: Path) -> Answers:
-    """Writes the file of a participant who finds every picture natural, but for what is changed."""
+    """Write the file of a participant who judges every picture natural, except for the changes."""
     key = read_key(folder / "key.json")
 
     def write(name: str, **changed: Any) -> Path:
@@ -137,7 +137,7 @@ def test_the_command_prints_json(
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
-    """The one line that refuses, after its "error: "."""
+    """The single error line, without its "error: "."""
     status, out, err = results(capsys, *arguments)
     assert status == 2
     assert out == ""
@@ -165,7 +165,7 @@ PICTURE = {"picture": "?", "natural": True, "ms": 1}
         ({"study": 3}, "not the answers of a participant"),
         ({"answers": None}, "not the answers of a participant"),
         ({"participant": " "}, "no participant is named"),
-        ({"answers": [PICTURE]}, "answer 1 is to '?', no picture of the key"),
+        ({"answers": [PICTURE]}, "answer 1 is to '?', which is not in the key"),
         ({"answers": [PICTURE | {"natural": 1}]}, "answer 1 is broken"),
         ({"answers": [PICTURE | {"ms": -5}]}, "answer 1 is broken"),
         ({"answers": [PICTURE | {"ms": float("nan")}]}, "answer 1 is broken"),
@@ -188,14 +188,14 @@ def test_one_picture_is_answered_once(
 ) -> None:
     picture = next(iter(read_key(folder / "key.json").pictures))
     path = answers("anna", answers=[PICTURE | {"picture": picture}] * 2)
-    assert f"{path}: answer 2 is a second one" in refused(capsys, folder / "key.json", path)
+    assert f"{path}: answer 2 is the second" in refused(capsys, folder / "key.json", path)
 
 
 def test_no_answer_at_all_is_one_line(
     folder: Path, answers: Answers, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = answers("anna", answers=[])
-    assert f"{path}: not one answer" in refused(capsys, folder / "key.json", path)
+    assert f"{path}: no answers" in refused(capsys, folder / "key.json", path)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_a_newer_key_is_told(
 ) -> None:
     path = tmp_path / "key.json"
     path.write_text(json.dumps({"colorize_study_key": 2}))
-    assert "a key of format 2" in refused(capsys, path, answers("anna"))
+    assert "key format 2 is too new" in refused(capsys, path, answers("anna"))
 
 
 def test_results_import_no_model_and_no_torch(folder: Path, answers: Answers) -> None:

@@ -1,4 +1,4 @@
-"""What the tests of training share; without the extra `train` there are none."""
+"""Shared by the training tests, which are not collected without the extra `train`."""
 
 from __future__ import annotations
 

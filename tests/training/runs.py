@@ -1,4 +1,4 @@
-"""Tiny runs on three public-domain photos; made once for all tests."""
+"""Tiny runs on three public-domain photos, trained once for all tests."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ class Photos:
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
-    # Results to the last bit need one thread, and these networks are too small for more.
+    # Bit-identical results need one thread, and these networks are too small for more.
     torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
 def seeded() -> None:
-    # Or what a test draws depends on the tests before it in its worker.
+    # Otherwise a test's random numbers depend on the tests before it in its worker.
     torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def operators_read_once() -> Iterator[None]:
-    """Each graph that PyTorch exports reads all its operators anew: a third of an export's time."""
+    """Cache PyTorch's operators: reading them anew takes a third of each export's time."""
     with pytest.MonkeyPatch.context() as patch:
         apis = _registration.onnxscript_apis
         patch.setattr(apis, "get_torchlib_ops", functools.cache(apis.get_torchlib_ops))

@@ -1,4 +1,4 @@
-"""How tests build networks and write down the papers' tables."""
+"""Helpers to build networks and to write down the papers' tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def build(name: str, **options: Any) -> Any:
 
 
 def table(layers: list[Layer]) -> list[tuple[str, str, str]]:
-    """(kernel, stride, output) of each row."""
+    """The (kernel, stride, output) of each row."""
     return [(layer.kernel, layer.stride, layer.output) for layer in layers]
 
 

@@ -12,7 +12,7 @@ SIDE = 64
 
 
 def ramps(height: int = SIDE, width: int = SIDE) -> PhotoStore:
-    """A photo that says where each pixel came from: a is x - 128, b is y - 128."""
+    """A photo that encodes each pixel's position: a is x - 128, b is y - 128."""
     photo = np.zeros((height, width, 3), np.uint8)
     photo[..., 1] = np.arange(width)[None]
     photo[..., 2] = np.arange(height)[:, None]
@@ -25,7 +25,7 @@ def draw(store: PhotoStore, views: Views, seed: int = 0, count: int = 1) -> torc
 
 
 def sources(view: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Column and row of the photo that each pixel of a view came from."""
+    """The photo's column and row for each pixel of a view."""
     return view[1] + 128, view[2] + 128
 
 

@@ -26,7 +26,7 @@ def test_strength_zero_is_the_identity() -> None:
 
 
 def test_only_L_is_given_and_only_L_comes_back() -> None:
-    # ab cannot be touched: it never enters.
+    # ab cannot change: it is not an input.
     assert list(inspect.signature(degrade).parameters) == ["L", "strength", "generator"]
     L = bright()
     assert aged(L, 1.0).shape == L.shape

@@ -83,7 +83,7 @@ def test_the_photo_given_is_left_alone() -> None:
 
 
 def test_each_plate_is_drawn_and_each_strength() -> None:
-    """A patch that every plate sees in another way tells which one it was, and how far."""
+    """A patch that each plate records differently reveals the plate and its strength."""
     photos = lab_of((200, 60, 30)).expand(600, 3, 1, 1).contiguous()
     seen = exposed(photos, 1.0, torch.Generator().manual_seed(0)).flatten()
     own = float(photos[0, 0])
@@ -91,6 +91,6 @@ def test_each_plate_is_drawn_and_each_strength() -> None:
     assert float(seen.min()) == pytest.approx(min(plates), abs=2)
     assert float(seen.max()) == pytest.approx(max(plates), abs=2)
     darker = (seen < own - 1).float().mean()
-    # Half of the plates are blind to red; of each some lie near the eye's own sensitivity.
+    # Half of the plates are blind to red; some draws of each lie near the eye's sensitivity.
     assert 0.3 < darker < 0.6
     assert ((seen - own).abs() < 3).float().mean() > 0.05

@@ -1,4 +1,4 @@
-"""`colorize epochs RUN`: what a run made of the same photos as it went on."""
+"""`colorize epochs RUN`: a run's predictions for the same photos over time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_an_earlier_sheet_is_kept_unless_asked(trained: Callable[..., Run], tmp_
     assert refused.returncode == 2
     assert "--force" in refused.stderr
     refused = epochs(run, "-o", sheet, "--force")
-    assert "not drawn by colorize" in refused.stderr
+    assert "colorize did not draw" in refused.stderr
     assert sheet.read_bytes() == b"mine"
     sheet.write_bytes(encode_png(np.zeros((9, 9, 3), np.uint8)))
     assert epochs(run, "-o", sheet).returncode == 2

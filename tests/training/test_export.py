@@ -58,7 +58,7 @@ def stand_in() -> Iterator[None]:
 def exported(
     stand_in: None, trained: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], tuple[Run, Exported]]:
-    """Each case exported once: the first with its weights reduced, the others in float32."""
+    """Each case, exported once: the first with reduced weights, the others in float32."""
     made: dict[str, tuple[Run, Exported]] = {}
 
     def get(case: str) -> tuple[Run, Exported]:
@@ -78,7 +78,7 @@ def network_of(run: Run) -> tuple[Any, Objective]:
 
 
 def ab_of(network: Any, objective: Objective, L: np.ndarray) -> np.ndarray:
-    """What PyTorch says of L `(H, W)`, its global view made as the command makes it."""
+    """PyTorch's ab for L `(H, W)`, with the global view made as the command makes it."""
     inputs = [torch.from_numpy(L)[None, None]]
     side = network.global_size
     if side is not None:
@@ -245,7 +245,7 @@ def test_large_layers_are_factorised_within_the_allowed_loss(
 def test_a_model_may_be_more_vivid_than_its_network(
     exported: Callable[[str], tuple[Run, Exported]], tmp_path: Path
 ) -> None:
-    """A regression by more chroma, a distribution by another temperature."""
+    """A regression through more chroma, a distribution through another temperature."""
     for case in ("fusion --no-global", "classification"):
         run, done = exported(case)
         made = tmp_path / case
@@ -261,7 +261,7 @@ def test_a_model_may_be_more_vivid_than_its_network(
 
 
 def test_weights_of_two_runs_can_be_mixed(trained: Callable[..., Run], tmp_path: Path) -> None:
-    """At a share of 0 and of 1 it is one run and the other; between, neither."""
+    """Shares of 0 and 1 give one run and the other; in between, neither."""
     before, after = trained(network="cnn-mountain"), trained(network="cnn-mountain", epochs=16)
     L = FloatL(ramp(64, 64))
 
@@ -275,5 +275,5 @@ def test_weights_of_two_runs_can_be_mixed(trained: Callable[..., Run], tmp_path:
     np.testing.assert_allclose(grid(after, Blend(before, 1.0)), theirs, atol=1e-4)
     half = grid(after, Blend(before, 0.5))
     assert min(np.abs(half - ours).max(), np.abs(half - theirs).max()) > 1e-3
-    with pytest.raises(UsageError, match="another network"):
+    with pytest.raises(UsageError, match="different network"):
         grid(after, Blend(trained(network="fusion"), 0.5))

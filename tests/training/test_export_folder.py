@@ -29,7 +29,7 @@ def exported_once(trained: Callable[..., Run], tmp_path_factory: pytest.TempPath
 
 @pytest.fixture
 def plain(exported_once: Path, tmp_path: Path) -> Path:
-    """A small fusion model in float32, the test's own."""
+    """A small fusion model in float32, a new one for each test."""
     return shutil.copytree(exported_once, tmp_path / "model")
 
 
@@ -37,7 +37,7 @@ def test_others_folders_are_refused_and_left_alone(
     trained: Callable[..., Run], tmp_path: Path
 ) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
-    with pytest.raises(UsageError, match="no model"):
+    with pytest.raises(UsageError, match="not a model"):
         export(trained(network="cnn-mountain"), tmp_path, Card("x"))
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
@@ -71,7 +71,7 @@ def test_graphs_of_another_program_are_left_alone(
     model = onnx.helper.make_model(onnx.helper.make_graph([node], "theirs", [value], [other]))
     for data in (model.SerializeToString(), b"no graph"):
         (tmp_path / "global.onnx").write_bytes(data)
-        with pytest.raises(UsageError, match="no model"):
+        with pytest.raises(UsageError, match="not a model"):
             export(trained(network="cnn-mountain"), tmp_path, Card("x"))
         assert (tmp_path / "global.onnx").read_bytes() == data
 
@@ -175,7 +175,7 @@ def test_one_file_takes_nothing_that_belongs_to_a_folder(
     command = ["export", str(tmp_path), "--single-file", "-o", str(tmp_path / "one.onnx")]
     assert main([*command, *option]) == 2
     said = capsys.readouterr().err
-    assert "--single-file gives the network as it is" in said
+    assert "--single-file exports the network unchanged" in said
     assert f"leave out {option[0]}" in said
     assert not list(tmp_path.iterdir())
 
@@ -203,7 +203,7 @@ def test_one_file_carries_its_card_and_replaces_nothing_unasked(
     graph.write_bytes(b"precious")
     capsys.readouterr()
     assert main(folder) == 2
-    assert "holds a model already" in capsys.readouterr().err
+    assert "already holds a model" in capsys.readouterr().err
     assert graph.read_bytes() == b"precious"
     assert main([*folder, "--force"]) == 0
     onnx.load(file)

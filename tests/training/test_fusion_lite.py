@@ -1,4 +1,4 @@
-"""Fusion on a pretrained trunk: what the trunk starts from, and what goes out of it."""
+"""Fusion on a pretrained trunk: its initial weights, and its export."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .tables import build
 
 
 def state_of(network: Any) -> dict[str, Tensor]:
-    """The state of a file: three colours at the stem, a classifier at the end."""
+    """The state dict of a weights file: three colours at the stem, a classifier at the end."""
     state = {
         f"{index}.{name}": value.clone()
         for index, module in enumerate((network.trunk, network.global_.head))
@@ -68,7 +68,7 @@ def test_a_block_adds_what_it_was_given_where_that_fits() -> None:
     x = torch.rand(1, 4, 8, 8)
     for block, adds in ((Block(4, 4, 3, 1, 6), True), (Block(4, 8, 3, 1, 6), False)):
         block.eval()
-        nn.init.zeros_(block.layers[-1].weight)  # the last normalisation: the layers say nothing
+        nn.init.zeros_(block.layers[-1].weight)  # the last normalisation: the layers output zero
         y = block(x)
         assert torch.equal(y, x if adds else torch.zeros(1, 8, 8, 8))
 
@@ -81,7 +81,7 @@ def test_dropout_lets_photos_pass_by_blocks_in_training_alone() -> None:
     y, added = block(x), block.layers(x)
     passed = (y == x).flatten(1).all(1)
     assert 0.15 < passed.float().mean() < 0.35
-    # The others add more, so that it comes to the same on average.
+    # The others add more, so that the average stays the same.
     torch.testing.assert_close(y[~passed], x[~passed] + added[~passed] / 0.75)
     block.eval()
     assert not (block(x) == x).flatten(1).all(1).any()
@@ -97,7 +97,7 @@ def test_pretrained_weights_see_a_gray_photo_as_the_three_alike_colours_it_is(
     with torch.no_grad():
         expected = theirs.global_.head(theirs.trunk(L)[-1])
         found = ours.global_.head(ours.trunk(L)[-1])
-    # An untrained trunk says next to nothing: what is near is told by what it does say.
+    # An untrained trunk's output is tiny: the tolerance is relative to it.
     largest = float(expected.abs().max())
     assert largest > 0
     torch.testing.assert_close(found, expected, atol=1e-4 * largest, rtol=0)
@@ -106,7 +106,8 @@ def test_pretrained_weights_see_a_gray_photo_as_the_three_alike_colours_it_is(
 def test_other_weights_are_refused(tmp_path: Path) -> None:
     torch.save({"weight": torch.zeros(3, 3)}, tmp_path / "other")
     (tmp_path / "broken").write_bytes(b"no weights")
-    whys = {"other": "not the weights", "broken": "no weights", "gone": "no weights"}
+    unread = "the weights cannot be read"
+    whys = {"other": "not the weights", "broken": unread, "gone": unread}
     for name, why in whys.items():
         with pytest.raises(UsageError, match=why):
             build("fusion-lite", width=0.06, pretrained=str(tmp_path / name))

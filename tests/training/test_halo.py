@@ -30,7 +30,7 @@ def test_what_lies_beyond_the_halo_changes_nothing(
     torch.manual_seed(0)
     network = build(name, width=0.06, head=head, bins=5, global_features=global_features).double()
     for module in network.modules():
-        # Halves of weighted means of bright L: nothing dies in a ReLU, and nothing saturates.
+        # Halves of weighted means of bright L: no ReLU is dead, and nothing saturates.
         if isinstance(module, nn.Conv2d):
             weight = module.weight.data.abs()
             module.weight.data = weight / weight.sum((1, 2, 3), keepdim=True) / 2
@@ -55,4 +55,4 @@ def test_what_lies_beyond_the_halo_changes_nothing(
     rows = torch.nonzero(L.grad[0, 0].abs().amax(1))[:, 0]
     reach = max(start - int(rows.min()), int(rows.max()) - (start + block - 1))
     assert reach <= halo
-    assert reach > halo - 2 * block  # nor is it larger than it need be
+    assert reach > halo - 2 * block  # and no larger than necessary

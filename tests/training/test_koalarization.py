@@ -91,9 +91,9 @@ def test_weights_of_the_extractor_come_from_a_file(tmp_path: Path) -> None:
     )
     loaded = network.extractor.inception.state_dict()
     assert all(torch.equal(loaded[k], v) for k, v in state.items())
-    with pytest.raises(UsageError, match="1001 numbers, not 1000") as caught:
+    with pytest.raises(UsageError, match="1001 outputs, not 1000") as caught:
         build("koalarization", width=0.06, pretrained=str(tmp_path / "weights.pth"))
-    assert caught.value.tip == "say --embedding 1001"
+    assert caught.value.tip == "give --embedding 1001"
     for broken in ("missing.pth", "text.pth", "other.pth"):
         (tmp_path / "text.pth").write_text("no weights")
         torch.save({"x": torch.zeros(1)}, tmp_path / "other.pth")

@@ -21,7 +21,7 @@ def test_all_directions_become_about_equally_long(shape: tuple[int, int]) -> Non
     lengths = torch.linspace(1e-3, 1, min(shape))
     left, right = (torch.linalg.qr(torch.randn(side, min(shape)))[0] for side in shape)
     made = torch.linalg.svdvals(orthogonal(left * lengths @ right.T))
-    # Directions a thousand times shorter than the longest are still on their way after five steps.
+    # Directions a thousand times shorter than the longest have not converged after five steps.
     assert made.max() < 1.25
     assert made[: int(0.9 * len(made))].min() > 0.6
 
@@ -43,7 +43,7 @@ def network() -> nn.Sequential:
 
 
 def one_step(kind: type[optim.Optimizer], trained: nn.Module) -> list[torch.Tensor]:
-    """What the first step moves each parameter by."""
+    """The change of each parameter in the first step."""
     before = [p.detach().clone() for p in trained.parameters()]
     optimizer = kind(trained.parameters(), lr=0.01, weight_decay=0.0)  # type: ignore[call-arg]
     generator = torch.Generator().manual_seed(1)

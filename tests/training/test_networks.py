@@ -232,7 +232,7 @@ def test_every_network_of_a_paper_declares_a_preset_that_can_be_trained() -> Non
     from colorcli.training.objectives import get_objective
     from colorcli.training.optimization import OPTIMIZERS
 
-    expected = {  # as far as their papers say
+    expected = {  # as far as their papers state it
         "fusion": ("adadelta", 256, 1.0, 20),
         "cnn-mountain": ("rmsprop", 10, 1e-3, 100),
         "cnn-cs230": ("rmsprop", 20, 1e-3, 20),
@@ -246,7 +246,7 @@ def test_every_network_of_a_paper_declares_a_preset_that_can_be_trained() -> Non
         said = (preset.optimizer, preset.batch, preset.learning_rate, preset.epochs)
         assert said == settings
         assert preset.optimizer in OPTIMIZERS
-        # What no paper speaks of is off.
+        # Anything the papers do not mention is off.
         assert (preset.warmup, preset.schedule, preset.clip, preset.ema) == (0, "constant", None, 0)
         assert get_objective(preset.objective).head in get_network(name).heads
 

@@ -59,7 +59,7 @@ def test_mse_on_doubled_cells_pulls_as_mse_on_the_cells_does() -> None:
 
 
 def test_colours_that_never_occur_weigh_no_more_than_the_rarest_that_does() -> None:
-    """With λ = 0 their share is zero, and its inverse was infinite."""
+    """With λ = 0 their share is zero and its inverse would be infinite."""
     plain = Distance()
     prior = torch.zeros(len(plain.centres))
     gray, red = (
@@ -93,7 +93,7 @@ def test_the_distribution_term_raises_a_regressions_chroma_towards_the_true_spre
 ) -> None:
     true = torch.randn(1, 2, 64, 64, generator=torch.Generator().manual_seed(0)) * 20
     known = torch.randn(1, 2, 64, 64, generator=torch.Generator().manual_seed(1)) * 20
-    ab = (true + known) / 2**0.5  # half of the variance can be known: the regression says it
+    ab = (true + known) / 2**0.5  # half of the variance is predictable: the regression predicts it
     regression = known / 2**0.5
     scales = torch.linspace(0.8, 2.0, 121)
     losses = torch.stack([ChromaDistribution(weight)(k * regression, ab) for k in scales])
@@ -108,7 +108,7 @@ def test_distance_is_how_far_off_the_colours_are() -> None:
 
 
 def test_distance_without_rebalancing_is_the_area_above_the_curve_of_the_error() -> None:
-    # AuC = 1 - mean(‖ŷ - y‖)/150, so the one cannot fall while the other does.
+    # AuC = 1 - mean(‖ŷ - y‖)/150, so a lower distance means a higher AuC.
     ab, off = ab_of(16, 16), ab_of(16, 16).flip(0) * 0.3
     errors = (off - ab).square().sum(1).sqrt().flatten()
     thresholds = torch.arange(151)
@@ -220,7 +220,7 @@ def test_an_unknown_objective_is_refused() -> None:
 
 @pytest.mark.parametrize("angle", range(0, 180, 15))
 def test_clouds_that_differ_in_one_direction_are_told_apart(angle: int) -> None:
-    """Slices lie all around: none of a half turn's directions is left unlooked at."""
+    """The slices cover all directions of a half turn."""
     direction = torch.tensor([math.cos(math.radians(angle)), math.sin(math.radians(angle))])
     along = torch.linspace(-40, 40, 256).reshape(1, 1, 16, 16).repeat_interleave(2, 2)
     along = along.repeat_interleave(2, 3)

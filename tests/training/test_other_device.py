@@ -1,7 +1,7 @@
-"""A step on a device that is not the CPU.
+"""A step on a device other than the CPU.
 
-PyTorch's `meta` computes nothing, but nearly every operation on it refuses, as on CUDA, to mix its
-tensors with the CPU's: no GPU is needed to find one that was left behind.
+PyTorch's `meta` computes nothing, but nearly every operation on it, as on CUDA, refuses to mix its
+tensors with the CPU's: a tensor left on the CPU is found without a GPU.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ META = torch.device("meta")
 @pytest.fixture(autouse=True)
 def without_what_meta_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
-    # It tells weights that are shared by their address, and meta's have none.
+    # It recognises shared weights by their address, and meta's have none.
     monkeypatch.setattr(Trainer, "_update_average", lambda _: None)
 
 
 def devices_of_a_step(photos: Photos, folder: Path, **changes: Any) -> set[torch.device]:
-    """Where a step on the other device leaves loss, colours, weights and their slopes."""
+    """The devices of loss, colours, weights and gradients after a step on the other device."""
     run = Trainer(
         replace(TINY, **changes),
         Run(folder),
@@ -56,7 +56,7 @@ def test_the_other_device_is_as_strict_as_cuda() -> None:
 def test_every_objective(
     objective: str, photos: Photos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The shares of the colours are counted on the CPU, from values, which meta does not have.
+    # The colours' shares are counted on the CPU from values, which meta does not have.
     monkeypatch.setattr(Trainer, "_prior", lambda _: None)
     assert devices_of_a_step(photos, tmp_path, objective=objective) == {META}
 

@@ -1,4 +1,4 @@
-"""int8 graphs are written beside the others, run, and say what they cost."""
+"""int8 graphs are written beside the others, run, and have their cost recorded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from colorcli.photo import read_rgb
 
 @pytest.fixture(scope="module")
 def quantized(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the shipped model with int8 graphs, made from three photos a split."""
+    """A copy of the shipped model with int8 graphs, made from three photos per split."""
     place = tmp_path_factory.mktemp("quantized")
     folder = place / "model"
     shutil.copytree(model_folder, folder, ignore=shutil.ignore_patterns("*.int8.onnx"))
@@ -76,7 +76,7 @@ def test_colours_are_near_those_of_fp32(quantized: Path) -> None:
         assert model.precision.name == precision
         made.append(model.ab(model.low_level(L), model.global_features(view)))
     assert made[0].shape == made[1].shape
-    # Calibrated on a handful of synthetic pictures, it is coarser than on photographs.
+    # Calibrated on a few synthetic pictures, it is coarser than on photographs.
     assert 0 < np.abs(made[0] - made[1]).mean() < np.abs(made[0]).mean() / 3
 
 
@@ -90,7 +90,7 @@ def test_the_layer_that_says_ab_stays_whole(quantized: Path) -> None:
 
 
 def test_no_cpu_can_clip_its_sums(quantized: Path) -> None:
-    """Two products of a byte and a weight fit 16 bits, which is where AVX2 adds them up."""
+    """Two products of a byte and a weight fit in 16 bits, in which AVX2 adds them."""
     assert ModelSpec.read(quantized).precisions["int8"].weight_bits == 7
     for path in quantized.glob("*.int8.onnx"):
         for tensor in onnx.load(path).graph.initializer:

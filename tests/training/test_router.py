@@ -26,7 +26,7 @@ from .runs import Photos
 
 @pytest.fixture(scope="module")
 def models(trained: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One model that tells astronaut, coffee and rocket apart, and one for each of two of them."""
+    """A model that classifies astronaut, coffee and rocket, and specialists for two of them."""
     folder = tmp_path_factory.mktemp("models")
     general = trained(network="fusion", scene_weight=1 / 300, global_pool=True)
     plain = trained(network="fusion")
@@ -47,7 +47,7 @@ def routed(models: Path, *names: str) -> str:
 
 
 def router(models: Path, probabilities: list[float], monkeypatch: pytest.MonkeyPatch) -> Router:
-    """The router with a classifier that is sure of what the test says."""
+    """The router with a classifier that outputs what the test wants."""
     made = load_colorizer(routed(models, "general", "space", "drinks"), device="cpu")
     assert isinstance(made, Router)
     monkeypatch.setattr(Model, "scenes", lambda *_: np.array([probabilities], np.float32))
@@ -72,8 +72,8 @@ def test_the_classifier_gives_a_probability_to_each_scene(models: Path) -> None:
     [
         ([0.9, 0.05, 0.05], "space"),
         ([0.1, 0.8, 0.1], "drinks"),
-        ([0.1, 0.1, 0.8], "general"),  # nobody's speciality
-        ([0.4, 0.3, 0.3], "general"),  # nobody is sure
+        ([0.1, 0.1, 0.8], "general"),  # no specialist for it
+        ([0.4, 0.3, 0.3], "general"),  # not confident
     ],
 )
 def test_a_photo_is_coloured_by_the_model_that_knows_its_scene(
@@ -85,7 +85,7 @@ def test_a_photo_is_coloured_by_the_model_that_knows_its_scene(
 
 
 def test_several_models_share_no_scene(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="are those of one"):
+    with pytest.raises(UsageError, match="belong to one"):
         router(models, [1, 0, 0], monkeypatch).for_scene_of(photo())
 
 
@@ -118,7 +118,7 @@ def test_its_figures_bear_its_name(
     ("names", "error", "why"),
     [
         (("general",), UsageError, "nothing to choose from"),
-        (("space", "drinks"), ModelError, "tells no scenes apart"),
+        (("space", "drinks"), ModelError, "does not classify scenes"),
         (("general", "gone"), ModelError, "no model is called"),
     ],
 )

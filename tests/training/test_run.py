@@ -1,4 +1,4 @@
-"""Nothing of a run is lost, or mistaken: full disks, damaged files, kills, two at once."""
+"""No part of a run is lost or misread: full disks, damaged files, kills, two at once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STATE = {"network": {}, "ema": {}, "objective": {}, "optimizer": {}, "progress":
 
 
 class Full(io.FileIO):
-    """A file on a disk that is full after some bytes, and takes what it can of the last piece."""
+    """A file on a disk that is full after some bytes, with a short last write."""
 
     room = 400_000
 
@@ -64,7 +64,7 @@ def test_a_checkpoint_whose_bits_have_changed_is_refused(tmp_path: Path) -> None
         run.load_checkpoint()
     for cut in (10, len(data) // 2):
         run.checkpoint_path.write_bytes(data[:cut])
-        with pytest.raises(UsageError, match="no checkpoint can be read"):
+        with pytest.raises(UsageError, match="the checkpoint cannot be read"):
             run.load_checkpoint()
 
 
@@ -87,7 +87,7 @@ def test_a_second_training_in_one_folder_is_refused(tmp_path: Path) -> None:
         other.stdin.close()
         other.wait()
     with run.claimed():
-        assert list(run.folder.iterdir()) == []  # and it leaves nothing behind
+        assert list(run.folder.iterdir()) == []  # and nothing is left behind
 
 
 def test_more_epochs_that_were_begun_and_lost_are_not_taken_for_done(
@@ -104,10 +104,10 @@ def test_more_epochs_that_were_begun_and_lost_are_not_taken_for_done(
     run.config_path.write_text(json.dumps(values))
     more = [*command, "--resume", "--epochs", "2"]
     done = subprocess.run(more, check=True, capture_output=True, text=True)
-    assert "done already" not in done.stderr
+    assert "already done" not in done.stderr
     assert run.load_checkpoint()["progress"]["seen"] == 2 * seen
     again = subprocess.run(more, check=True, capture_output=True, text=True)
-    assert "done already" in again.stderr
+    assert "already done" in again.stderr
 
 
 def test_what_was_learned_and_not_said_is_said_by_the_next_run(

@@ -73,7 +73,7 @@ def test_a_flip_is_the_columns_backwards() -> None:
 def test_any_points_are_sampled_as_opencv_does() -> None:
     photos = noise(30, 20, 0), noise(18, 44, 1)
     rng = np.random.default_rng(5)
-    y = rng.uniform(-6, 40, (2, 9, 9)).astype(np.float32)  # some outside: edges repeat
+    y = rng.uniform(-6, 40, (2, 9, 9)).astype(np.float32)  # some outside: edge pixels repeat
     x = rng.uniform(-6, 50, (2, 9, 9)).astype(np.float32)
     grid = torch.from_numpy(np.stack((y, x), -1))
     sampled = store_of(*photos).sample(torch.tensor([0, 1]), grid).numpy()

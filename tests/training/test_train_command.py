@@ -1,4 +1,4 @@
-"""`colorize train`: what it keeps to when a run goes on, and what it refuses before it begins."""
+"""`colorize train`: what a resumed run keeps, and what is refused before a run begins."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from colorcli.__main__ import main
-from colorcli.cli import train as command
+from colorcli.cli.commands import train as command
 from colorcli.cli.training import choose_device, split_photos, use_bf16
 from colorcli.collection.items import Item, open_collection
 from colorcli.errors import DeviceError
@@ -33,7 +33,7 @@ Begun = Callable[..., Path]
 
 @pytest.fixture
 def flat(tmp_path: Path) -> Path:
-    """Twelve colour photos, with no split of their own."""
+    """Twelve colour photos without a given split."""
     folder = tmp_path / "flat"
     folder.mkdir()
     for number in range(12):
@@ -44,7 +44,7 @@ def flat(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> Decoded:
-    """The photos of each set, as the last command decoded them."""
+    """The photos of each set as decoded by the last command."""
     seen: Decoded = {}
     decode = command.decode_photos
 
@@ -58,7 +58,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> Decoded:
 
 @pytest.fixture
 def begun(flat: Path, tmp_path: Path) -> Begun:
-    """Begins a run of one pass with some options, and gives its folder."""
+    """Train a run for one epoch with some options; return its folder."""
 
     def begin(*options: str) -> Path:
         run = tmp_path / "run"
@@ -84,7 +84,7 @@ def test_a_run_of_an_older_version_goes_on_with_what_is_said_now(tmp_path: Path)
     assert TrainConfig.load(path).validation == TrainConfig().validation
     said = TrainConfig.load(path, unsaid={"limit": 8000, "batch": 3})
     assert (said.limit, said.batch) == (8000, 7)
-    assert said.min_own_chroma == 0  # it learned toned photos too
+    assert said.min_own_chroma == 0  # it was trained on toned photos too
 
 
 def test_a_preset_said_again_changes_nothing_of_the_run(flat: Path, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_preset_said_again_changes_nothing_of_the_run(flat: Path, tmp_path: Pa
 
 def test_what_no_paper_trained_has_no_preset(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--network", "fusion-lite", "--preset", "paper", "--describe"]) == 2
-    assert "'fusion-lite' is of no paper" in capsys.readouterr().err
+    assert "'fusion-lite' is from no paper" in capsys.readouterr().err
 
 
 def test_more_of_what_is_used_up_by_the_other_measure_keeps_what_was_logged(
@@ -140,12 +140,12 @@ def test_what_a_run_learns_from_cannot_change_on_the_way(
 def test_the_options_of_a_run_may_be_repeated_and_its_budget_changed(
     flat: Path, begun: Begun, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A script gives all of them each time."""
+    """A script passes all of them every time."""
     run = begun("--validation", "0.5", "--degrade", "0.5", "--epochs", "1")
     repeated = (*TINY, *HERE, "--validation", "0.5", "--degrade", "0.5", "--init", "elsewhere")
     budget = ("--epochs", "2", "--hours", "1")
     assert main(["train", str(flat), "--out", str(run), *repeated, *budget, "--resume"]) == 0
-    assert "--init elsewhere is left aside" in capsys.readouterr().err
+    assert "--init elsewhere is ignored" in capsys.readouterr().err
     assert Run(run).read_log()[-1]["epoch"] >= 2
 
 
@@ -169,7 +169,7 @@ def test_a_photo_that_is_held_out_and_trained_on_is_told_of(
 def test_a_run_whose_network_passed_over_an_option_goes_on(
     flat: Path, begun: Begun, tmp_path: Path
 ) -> None:
-    """An older version took `--dropout` for networks that drop nothing."""
+    """An older version accepted `--dropout` for networks without dropout."""
     run = begun("--validation", "0.5", "--epochs", "1")
     config = json.loads((run / "config.json").read_text())
     (run / "config.json").write_text(json.dumps({**config, "dropout": 0.3}))
@@ -224,7 +224,7 @@ def test_an_option_left_out_is_the_setting_of_a_run_that_says_nothing() -> None:
         (("--dropout", "0.5"), "no layers to drop units of"),
         (("--no-global",), "global branch"),
         (("--embedding", "64"), "no extractor"),
-        (("--scene-weight", "0.1"), "cannot tell scenes apart"),
+        (("--scene-weight", "0.1"), "cannot classify scenes"),
         (("--distribution", "5"), "the objective 'mse' takes no --distribution"),
         (("--rebalance", "0.9"), "the objective 'mse' takes no --rebalance"),
         (("--learning-rate", "0"), "--learning-rate 0"),
@@ -342,7 +342,7 @@ def test_a_folder_with_anothers_checkpoint_is_no_run(
     torch.save({"state_dict": {}}, theirs / "checkpoint.pt")
     arguments = (str(flat), "--out", str(tmp_path / "run"), *TINY, *HERE, "--init", str(theirs))
     assert main(["train", *arguments]) == 2
-    assert "no checkpoint of `colorize train`" in capsys.readouterr().err
+    assert "not a checkpoint of `colorize train`" in capsys.readouterr().err
     assert not decoded
 
 
@@ -366,7 +366,7 @@ def test_a_run_that_is_done_decodes_nothing(
     decoded.clear()
     again = ["train", str(flat), "--out", str(run), *HERE, "--resume"]
     assert main(again) == 0
-    assert "done already" in capsys.readouterr().err
+    assert "already done" in capsys.readouterr().err
     assert not decoded
     assert main([*again, "--epochs", "2"]) == 0
     assert decoded
@@ -422,7 +422,7 @@ def test_an_interrupted_run_says_by_what(
 def test_a_run_does_not_lie_among_its_photos(
     flat: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its sheets would be photos to train on, and no longer those that it was begun with."""
+    """Its sheets would be training photos, so they would differ from those it was begun with."""
     for out in (flat, flat / "run"):
         assert main(["train", str(flat), "--out", str(out), *TINY, *HERE]) == 2
         assert "lies among the photos" in capsys.readouterr().err
@@ -437,11 +437,11 @@ def test_a_gpu_that_is_not_there_is_named_with_those_that_are(
     assert choose_device("cuda:1") == torch.device("cuda:1")
     with pytest.raises(DeviceError, match="no device 7") as error:
         choose_device("cuda:7")
-    assert error.value.tip == "there is cuda:0, cuda:1"
+    assert error.value.tip == "it finds cuda:0, cuda:1"
 
 
 def test_without_onednn_there_is_no_bfloat16_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in PyTorch for macOS on ARM, which lacks its operators too."""
+    """As in PyTorch for macOS on ARM, which lacks oneDNN's operators too."""
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     monkeypatch.setattr(torch.ops, "mkldnn", object())
     assert not use_bf16("auto", torch.device("cpu"))

@@ -57,7 +57,7 @@ def test_the_loss_falls(photos: Photos, tmp_path: Path) -> None:
 def test_kernels_lie_in_the_order_that_convolutions_are_fast_in(
     photos: Photos, tmp_path: Path, settings: dict[str, Any]
 ) -> None:
-    """Also those of one channel or one pixel, for which both orders hold the same numbers."""
+    """Including those of one channel or one pixel, whose values are the same in both orders."""
     run = trainer(photos, tmp_path, **settings)
     for kernel in (p for p in run.network.parameters() if p.ndim == 4):
         outputs, channels, _, width = kernel.shape
@@ -112,7 +112,7 @@ def test_a_run_whose_loss_is_no_number_ends_and_keeps_its_last_good_checkpoint(
     before = begun.run.checkpoint_path.read_bytes()
     resumed = trainer(photos, tmp_path, resume=True, **settings)
     monkeypatch.setattr(resumed.objective, "forward", lambda output, _ab: output.mean() / 0)
-    with pytest.raises(ColorizeError, match="no finite number") as caught:
+    with pytest.raises(ColorizeError, match="weight is not finite") as caught:
         resumed.train()
     assert f"--init {tmp_path}" in str(caught.value.tip)
     assert begun.run.checkpoint_path.read_bytes() == before
@@ -121,9 +121,9 @@ def test_a_run_whose_loss_is_no_number_ends_and_keeps_its_last_good_checkpoint(
 def test_a_run_whose_last_step_left_no_numbers_ends_without_a_checkpoint(
     photos: Photos, tmp_path: Path
 ) -> None:
-    """The loss is that of before the step, and sound."""
+    """The loss is from before the step, and finite."""
     begun = trainer(photos, tmp_path, network="cnn-cs230", epochs=1, learning_rate=1e38)
-    with pytest.raises(ColorizeError, match="no finite number"):
+    with pytest.raises(ColorizeError, match="weight is not finite"):
         begun.train()
     assert not begun.run.checkpoint_path.exists()
 
@@ -145,7 +145,7 @@ def test_a_run_begun_again_before_its_first_checkpoint_mixes_with_nothing(
     assert list(Snapshots(again.run.epochs_folder).epochs()) == [3.0]
     sheets = {path.name for path in (tmp_path / "sheets").iterdir()}
     assert sheets == {"mine.png", "000000009.png"}
-    load_trained(again.run)  # no scenes of the first are left to be told apart
+    load_trained(again.run)  # the first run's scenes are gone
 
 
 def test_files_of_reports_names_are_kept_where_no_run_was(photos: Photos, tmp_path: Path) -> None:
@@ -208,9 +208,9 @@ def test_a_run_of_a_network_that_had_other_layers_is_one_line(
     wide = trainer(photos, tmp_path, network="cnn-cs230", width=0.1)
     assert wide.train()
     replace(wide.config, width=0.05).save(wide.run.config_path)
-    with pytest.raises(UsageError, match="earlier form"):
+    with pytest.raises(UsageError, match="earlier version of its network"):
         load_trained(wide.run)
-    with pytest.raises(UsageError, match="earlier form"):
+    with pytest.raises(UsageError, match="earlier version of its network"):
         trainer(photos, tmp_path, network="cnn-cs230", width=0.05, resume=True)
 
 
@@ -334,7 +334,7 @@ def test_epochs_are_laid_side_by_side(trained: Callable[..., Run], tmp_path: Pat
     assert picture is not None
     assert picture.shape == (24 + 2 * 64, 3 * 64, 3)  # real | 4 | 8, two photos
     assert snapshots.write([5, 3], tmp_path / "one.png") == [4.0]
-    with pytest.raises(UsageError, match="no predictions"):
+    with pytest.raises(UsageError, match="no saved predictions"):
         Snapshots(tmp_path / "nothing").write([], tmp_path / "none.png")
 
 

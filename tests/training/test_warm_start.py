@@ -1,4 +1,4 @@
-"""`colorize train --init`: weights of a run or of a model folder as the starting point."""
+"""`colorize train --init`: start from the weights of a run or of a model folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .runs import Photos, trainer
 
 @pytest.fixture(scope="module")
 def folder(trained: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small fusion network as it is shipped: folded, factorised where large, in float16."""
+    """A small fusion network as shipped: folded, large layers factorised, in float16."""
     made = tmp_path_factory.mktemp("model") / "fusion"
     export(trained(network="fusion"), made, Card("fusion"))
     return made
@@ -46,7 +46,7 @@ def test_a_run_goes_on_from_another_runs_weights(
 def test_a_run_that_goes_on_is_shown_other_views(
     photos: Photos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those that its weights have learned already would be learned by heart."""
+    """It would overfit to views that its weights were already trained on."""
     views: list[torch.Tensor] = []
 
     def watched(*arguments: Any) -> torch.Tensor:
@@ -72,7 +72,7 @@ def test_a_run_goes_on_from_what_a_model_says(
     if name == "fusion-lite":
         folder = tmp_path / "lite"
         export(trained(network=name, pretrained="none"), folder, Card("lite"))
-    # Of the pretrained weights of a trunk none are wanted here: the model has its own.
+    # A trunk's pretrained weights are not needed here: the model has its own.
     network = trainer(photos, tmp_path / "run", network=name, init=str(folder)).network.eval()
     model = Model.load(str(folder), device="cpu")
     indices = torch.arange(len(photos.validation))
@@ -87,7 +87,7 @@ def test_a_run_goes_on_from_what_a_model_says(
 def test_unfolded_normalisation_has_the_statistics_of_the_photos(
     photos: Photos, tmp_path: Path, folder: Path
 ) -> None:
-    """So that the first step of the training does not throw away what the model knew."""
+    """So that the first training step does not destroy what the model has learned."""
     begun = trainer(photos, tmp_path, network="fusion", init=str(folder))
     L = centre_views(photos.training, torch.arange(len(photos.training)), 64)[:, :1]
 
@@ -102,7 +102,7 @@ def test_unfolded_normalisation_has_the_statistics_of_the_photos(
 
 
 def test_a_model_of_another_width_is_refused(photos: Photos, tmp_path: Path, folder: Path) -> None:
-    with pytest.raises(UsageError, match="fits"):
+    with pytest.raises(UsageError, match="none of its weights fit"):
         trainer(photos, tmp_path, network="fusion", width=0.12, init=str(folder))
 
 
@@ -110,9 +110,9 @@ def test_a_model_of_another_width_is_refused(photos: Photos, tmp_path: Path, fol
 def test_a_run_of_another_width_or_network_is_refused(
     photos: Photos, tmp_path: Path, trained: Callable[..., Run], network: str, width: float
 ) -> None:
-    """Though the counters of its normalisation, and a bias here and there, fit any network."""
+    """Even though its normalisation's counters and some biases fit any network."""
     init = str(trained(network="fusion").folder)
-    with pytest.raises(UsageError, match="none of its weights fits"):
+    with pytest.raises(UsageError, match="none of its weights fit"):
         trainer(photos, tmp_path, network=network, width=width, init=init)
 
 
@@ -127,7 +127,7 @@ def test_a_model_with_a_frozen_extractor_is_taken_over_but_for_that(
     theirs = run.load_checkpoint()["ema"]
     for name, ours in begun.state_dict().items():
         torch.testing.assert_close(ours, theirs[name], atol=1e-6, rtol=1e-5, msg=name)
-    with pytest.raises(UsageError, match="none of its weights fits"):
+    with pytest.raises(UsageError, match="none of its weights fit"):
         trainer(photos, tmp_path / "wide", init=str(tmp_path / "model"), **settings, width=0.12)
 
 

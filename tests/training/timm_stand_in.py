@@ -22,7 +22,7 @@ class _ConvNormAct(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.bn(self.conv(x))
-        return torch.relu(x)  # as its own activation does; after folding, that is all there is
+        return torch.relu(x)  # timm's activation does so too; after folding, only that is left
 
 
 class Extractor(nn.Module):

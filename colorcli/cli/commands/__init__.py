@@ -1,1 +1,1 @@
-"""One file a command, named like it: imported only when the command is called."""
+"""One file per command, with its name: imported only when the command is called."""

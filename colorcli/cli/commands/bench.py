@@ -32,7 +32,7 @@ def bench(
     scope: Annotated[
         Literal["conversion", "file", "network"],
         typer.Option(
-            help="What is timed: L to RGB in memory, as the paper does; JPEG to JPEG; or the "
+            help="What to time: L to RGB in memory, as in the paper; JPEG to JPEG; or the "
             "network's sessions alone."
         ),
     ] = "conversion",
@@ -40,8 +40,8 @@ def bench(
         str | None,
         typer.Option(
             metavar="full|auto|N",
-            help="Long side that the network sees. The table's is full, as the paper's network "
-            "sees the photo whole; that of --photos is auto, as the command's.",
+            help="Long side that the network sees. Default: full for the table, as in the paper; "
+            "auto for --photos, as in `colorize PHOTO`.",
             show_default=False,
         ),
     ] = None,
@@ -59,19 +59,19 @@ def bench(
     ] = None,
     precision: Annotated[str, typer.Option(help="auto, fp32 or int8.")] = "auto",
     tile: Annotated[
-        int | None, typer.Option(min=1, help="Side of the pieces a large photo is seen in.")
+        int | None, typer.Option(min=1, help="Side of the tiles for large photos, in pixels.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="As CSV, one row a size and device.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="As CSV, a row per size and device.")] = False,
     plot: Annotated[
         Path | None, typer.Option(help="Draw time against pixels: a .png, .svg or .pdf.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the plot.")] = False,
 ) -> None:
-    """Time conversions as Table 4 of the paper does, beside its own figures.
+    """Time conversions as in Table 4 of the paper, beside its own figures.
 
-    Seconds, means; the warm-up is apart. Progress goes to standard error.
+    Mean seconds, without the warm-up. Progress goes to standard error.
     """
     from colorcli.bench.conversions import measure, parse_sizes
     from colorcli.bench.plot import check_plot, draw
@@ -85,8 +85,8 @@ def bench(
     if photos is not None:
         if unfit := sorted(given(ctx) & _OF_THE_TABLE):
             raise UsageError(
-                f"--photos has one figure: it does not go with --{unfit[0]}",
-                tip="of what is timed and shown only --size and --json can be chosen",
+                f"--photos cannot be combined with --{unfit[0]}",
+                tip="of the options of the table, --photos takes only --size and --json",
             )
         figures = _folder(photos, size_of(size or "auto"), model, device, threads, precision, tile)
         _print_folder(figures, json=json)
@@ -120,7 +120,7 @@ def bench(
 def _models(
     name: str, device: str, threads: int | None, precision: str
 ) -> tuple[list[Model], str | None]:
-    """The model on each device that gets a column, and why the GPU gets none."""
+    """The model on each device with a column, and why the GPU has none."""
     from colorcli.model.sessions import Model
 
     first = Model.load(name, device=device, threads=threads, precision=precision)
@@ -192,7 +192,7 @@ def _print_folder(figures: FolderFigures, *, json: bool) -> None:
 
 @contextmanager
 def _progress(runs: int) -> Iterator[Progress]:
-    """Says on standard error what is measured, and how long it will take."""
+    """Reports on standard error what is measured, and how long it will take."""
     from colorcli.bench.conversions import Progress
 
     with _bar("run") as (total, tick):
@@ -212,7 +212,7 @@ def _progress(runs: int) -> Iterator[Progress]:
 
 @contextmanager
 def _bar(unit: str) -> Iterator[Any]:
-    """(total, tick): a bar on the terminal, begun anew with each total; nothing elsewhere."""
+    """(total, tick): a bar on the terminal, restarted by each total; no bar elsewhere."""
     if not messages.is_terminal():
         yield (lambda _count: None), (lambda: None)
         return

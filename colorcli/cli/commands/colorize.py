@@ -21,7 +21,7 @@ def colorize(
         list[str] | None,
         typer.Argument(
             metavar="PHOTO",
-            help="Photos, folders with all they hold, or - for standard input.",
+            help="Photos, folders (with subfolders), or - for standard input.",
             show_default=False,
         ),
     ] = None,
@@ -50,8 +50,8 @@ def colorize(
         typer.Option(
             min=1,
             max=100,
-            help="Quality of lossy formats; 100 loses nothing but in JPEG.",
-            show_default="95; 100 where a WebP or JPEG 2000 lost nothing",
+            help="Quality of lossy formats; 100 is lossless, except in JPEG.",
+            show_default="95; 100 for a lossless WebP or JPEG 2000",
             rich_help_panel=_OUTPUT,
         ),
     ] = None,
@@ -86,7 +86,7 @@ def colorize(
         str,
         typer.Option(
             metavar="auto|fp32|int8",
-            help="Precision of the arithmetic; auto is int8 where the model and the CPU have it.",
+            help="Precision of the arithmetic; auto is int8 if the model and the CPU support it.",
             rich_help_panel=_COLOURS,
         ),
     ] = "auto",
@@ -102,7 +102,7 @@ def colorize(
         int | None,
         typer.Option(
             min=1,
-            help="Side of the pieces a large photo is seen in; by default, as memory allows.",
+            help="Side of the tiles for large photos, in pixels; by default, as memory allows.",
             rich_help_panel=_COLOURS,
         ),
     ] = None,
@@ -114,7 +114,7 @@ def colorize(
         str | None,
         typer.Option(
             metavar="PHOTO",
-            help="Colour all as parts of the scene that this photo shows.",
+            help="Colour all photos as parts of the scene in this one.",
             rich_help_panel=_COLOURS,
         ),
     ] = None,
@@ -122,7 +122,7 @@ def colorize(
         bool,
         typer.Option(
             "--skip-existing",
-            help="Leave out photos whose output exists: resumes a batch that stopped.",
+            help="Skip photos whose output exists: resumes an interrupted batch.",
             rich_help_panel=_BATCH,
         ),
     ] = False,
@@ -133,20 +133,22 @@ def colorize(
     watch: Annotated[
         bool,
         typer.Option(
-            "--watch", help="Colour what arrives in a folder, until Ctrl-C.", rich_help_panel=_BATCH
+            "--watch",
+            help="Colour photos arriving in a folder, until Ctrl-C.",
+            rich_help_panel=_BATCH,
         ),
     ] = False,
     json: Annotated[
         bool,
         typer.Option(
-            "--json", help="One JSON object a photo on standard output.", rich_help_panel=_BATCH
+            "--json", help="One JSON object per photo on standard output.", rich_help_panel=_BATCH
         ),
     ] = False,
     report: Annotated[
         str | None,
         typer.Option(
             metavar="FILE.json",
-            help="Write what became of each photo, and which to try again.",
+            help="Write the outcome of each photo, and which ones to retry.",
             rich_help_panel=_BATCH,
         ),
     ] = None,
@@ -169,7 +171,7 @@ def colorize(
     metadata are kept.
     """
     if not photos:
-        raise UsageError("no photo is given", tip="colorize photo.jpg")
+        raise UsageError("no photo given", tip="colorize photo.jpg")
     if quiet and verbose:
         raise UsageError("--quiet and --verbose contradict each other", tip="give one")
     if watch and dry_run:
@@ -189,8 +191,8 @@ def colorize(
     engine = Engine(EngineSettings(model, device, threads_of(threads), precision, scene, asked))
     few = len(photos) < PHOTOS_A_CORE and not any(is_folder(Path(photo)) for photo in photos)
     if few and not (dry_run or skip_existing or watch):
-        # onnxruntime loads beside what follows: OpenCV, the plan, the first photo. Whether many
-        # photos share the cores is known after the plan, so they must wait for it.
+        # onnxruntime loads while OpenCV, the plan and the first photo do. Whether many photos
+        # share the cores is known only after the plan, so a batch must wait for it.
         engine.start()
 
     from colorcli.batch.stages import Settings

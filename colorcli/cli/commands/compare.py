@@ -29,14 +29,14 @@ def compare(
     split: measuring.SplitOption = None,
     size: measuring.SizeOption = "auto",
     limit: Annotated[
-        int, typer.Option(min=1, help="Measure at most so many photos, evenly spread.")
+        int, typer.Option(min=1, help="Measure at most this many photos, evenly spread.")
     ] = 200,
     pictures: Annotated[
         int, typer.Option(min=1, help="Photos on the sheet and the page, evenly spread.")
     ] = 12,
     truth: Annotated[
         bool,
-        typer.Option(help="--no-truth: tinted photos, whose colours are none to compare with."),
+        typer.Option(help="--no-truth: for tinted photos, whose colours are not real."),
     ] = True,
     vividness: measuring.VividnessOption = 1.0,
     device: measuring.DeviceOption = "auto",
@@ -44,10 +44,10 @@ def compare(
     force: Annotated[bool, typer.Option("--force", help="Replace the sheet and the page.")] = False,
     json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
-    """Compare models: metrics where the photos have colour, speed, size, and pictures.
+    """Compare models: metrics for photos that have colour, speed, size, and pictures.
 
-    Writes a contact sheet gray | models | true, and a page with before/after sliders that needs
-    nothing but a browser.
+    Writes a contact sheet gray | models | true, and a self-contained page with before/after
+    sliders.
     """
     from colorcli.collection.items import spread
     from colorcli.drawing import encode_png
@@ -83,7 +83,7 @@ def compare(
     precisions = {name: model.precision.name for name, (model, _) in loaded.items()}
     rows = _table(result, specs, precisions)
     say_failures(result.failed)
-    # The figures first: they took long, and the disk may be full.
+    # Figures first: they took long, and the disk may be full.
     if json:
         print(json_module.dumps(_as_json(result, specs, precisions, out), indent=2))
     else:

@@ -1,4 +1,4 @@
-"""`colorize data`: photographs made ready to train on."""
+"""`colorize data`: prepares photographs for training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from colorcli.collection.items import Item
 
 data = typer.Typer(
-    help="Split, augment, check and convert to gray collections of photos; cut out faces.",
+    help="Prepare photos for training: split, augment, check, convert to gray, crop faces.",
     no_args_is_help=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -26,7 +26,7 @@ data = typer.Typer(
 
 _Photos = Annotated[Path, typer.Argument(help="A folder tree of photos, or tar shards.")]
 _Seed = Annotated[int, typer.Option(help="Random seed; the same seed gives the same result.")]
-_Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
+_Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 
 
 @data.command()
@@ -37,14 +37,14 @@ def split(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--output", "--out", "-o", help="The list.", show_default="split.csv in PHOTOS"
+            "--output", "--out", "-o", help="CSV to write.", show_default="split.csv in PHOTOS"
         ),
     ] = None,
     force: _Force = False,
 ) -> None:
-    """Deal the photos out to train, val and test, and list them in a file.
+    """Assign the photos to train, val and test, and list them in a file.
 
-    The other commands follow a split.csv that lies in the folder of the photos.
+    The other commands use a split.csv in the folder of the photos.
     """
     from colorcli.cli.outputs import refuse_unwritable
     from colorcli.collection.items import open_collection
@@ -75,9 +75,9 @@ def augment(
     seed: _Seed = 0,
     force: _Force = False,
 ) -> None:
-    """Write each train photo and random crops, flips, turns and shears of it; others once.
+    """Write each train photo with random crops, flips, rotations and shears; others once.
 
-    For those who want files: `colorize train` crops and flips while it trains, and shears if asked.
+    Only if you need files: `colorize train` crops and flips while it trains, and shears on request.
     """
     from colorcli.cli.outputs import refuse_among
     from colorcli.collection.curation import augment as run
@@ -94,10 +94,9 @@ def faces(
     out: Annotated[Path, typer.Option("--output", "--out", "-o", help="Folder to write to.")],
     force: _Force = False,
 ) -> None:
-    """Write each photo, and close-ups of the faces of train photos beside them.
+    """Write each photo, and close-ups of the faces in train photos.
 
-    For portraits, which a collection of scenes and streets has few of: `colorize train` takes the
-    folder.
+    For collections with few portraits. Train on the folder written with `colorize train`.
     """
     from colorcli.cli.outputs import refuse_among
     from colorcli.collection.curation import add_close_ups
@@ -131,17 +130,18 @@ def gray(
 @data.command()
 def check(
     photos: _Photos,
-    tiny: Annotated[int, typer.Option(min=1, help="Shortest side that is still fine.")] = 128,
-    chroma: Annotated[float, typer.Option(min=0, help="Mean chroma that is no longer gray.")] = 2,
+    tiny: Annotated[int, typer.Option(min=1, help="Tiny: below this short side.")] = 128,
+    chroma: Annotated[float, typer.Option(min=0, help="Gray: below this mean chroma.")] = 2,
     toned: Annotated[
-        float, typer.Option(min=0, help="Chroma beyond a single tone that is no longer sepia.")
+        float, typer.Option(min=0, help="Toned: below this chroma beyond a single tone.")
     ] = 1,
     distance: Annotated[
-        int, typer.Option(min=0, max=3, help="Bits of 64 in which photos that look alike differ.")
+        int,
+        typer.Option(min=0, max=3, help="Similar: hashes differ in at most this many of 64 bits."),
     ] = 3,
     json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 1 where anything is found.")
+        bool, typer.Option("--strict", help="Exit with 1 if anything is found.")
     ] = False,
 ) -> None:
     """Find gray, toned, tiny, corrupt and duplicate photos."""
@@ -173,7 +173,7 @@ def check(
 
 
 def _tell(total: int, outcomes: Iterable[tuple[Item, str | None]]) -> None:
-    """Say what failed, and the sums; exit with 1 if anything did."""
+    """Report failures and totals; exit with 1 if anything failed."""
     from colorcli.cli.progress import progress_bar, say_failures
 
     failed = []

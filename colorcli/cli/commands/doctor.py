@@ -1,4 +1,4 @@
-"""`colorize doctor`: what would run where, and what is wrong."""
+"""`colorize doctor`: what runs on which device, and what is wrong."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def doctor(
     precision: Annotated[str, typer.Option(help="auto, fp32 or int8.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
-    """Show what colorize would run on here, and what is wrong.
+    """Show what colorize runs on here, and what is wrong.
 
-    A small picture is coloured. The exit status is 0 if that could be done, else 1.
+    Colours a small picture. The exit status is 0 if that works, else 1.
     """
     findings = _examine(model, device, precision)
     if json:
@@ -64,7 +64,7 @@ def _examine(model: str, device: str, precision: str) -> dict[str, Any]:
             raise
         problem, tip = lacking_library(error) or (
             f"a library cannot be loaded: {error}",
-            "install colorize anew, as its README says",
+            "reinstall colorize as its README says",
         )
         findings.update(problem=problem, tip=tip)
     if {"onnxruntime", "onnxruntime-gpu"} <= findings["versions"].keys():

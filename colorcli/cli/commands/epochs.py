@@ -1,4 +1,4 @@
-"""`colorize epochs`: what a run made of the same photos as it went on, side by side."""
+"""`colorize epochs`: predictions of the same photos at several epochs of a run, side by side."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from colorcli.errors import UsageError
 def epochs(
     run: Annotated[Path, typer.Argument(help="Folder of a run of `colorize train`.")],
     at: Annotated[
-        str, typer.Option(help="Epochs, as 50,100,150; by default four, evenly spread.")
+        str, typer.Option(help="Epochs, such as 50,100,150; by default four, evenly spread.")
     ] = "",
     output: Annotated[
         Path | None,
@@ -24,9 +24,9 @@ def epochs(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace --output.")] = False,
 ) -> None:
-    """Lay the predictions of several epochs beside the real photo, a row a photo.
+    """Show the predictions of several epochs beside the real photo, one row per photo.
 
-    Of each epoch asked for, the nearest one that the run reported at is shown.
+    For each epoch asked for, the nearest one at which the run reported is shown.
     """
     from colorcli.cli.outputs import refuse_unwritable
     from colorcli.training.run import Run

@@ -26,7 +26,7 @@ def evaluate(
         typer.Option(min=16, help="Measure centre squares scaled to this side, not whole photos."),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="At most so many photos, evenly spread.")
+        int | None, typer.Option(min=1, help="At most this many photos, evenly spread.")
     ] = None,
     vividness: measuring.VividnessOption = 1.0,
     device: measuring.DeviceOption = "auto",
@@ -35,14 +35,14 @@ def evaluate(
         bool, typer.Option("--by-source", help="With --json: the scores of each source too.")
     ] = False,
     sheet: Annotated[
-        Path | None, typer.Option(help="Write a contact sheet gray | model | true: a PNG.")
+        Path | None, typer.Option(help="Write a contact sheet gray | model | true, as PNG.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the sheet.")] = False,
     json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
     """Measure a model beside two baselines: gray, and the constant mean colour.
 
-    The constant is the mean colour of the train split, or of the photos measured where there is
+    The constant is the mean colour of the train split, or of the photos measured if there is
     none. Needs the extra `evaluate` (scikit-image).
     """
     from colorcli.cli.outputs import refuse_among, refuse_unwritable
@@ -53,7 +53,7 @@ def evaluate(
     from colorcli.extras import scikit_image
 
     if by_source and not json:
-        raise UsageError("--by-source is for --json alone", tip="add --json")
+        raise UsageError("--by-source needs --json", tip="add --json")
     scikit_image("metrics")
     everything = open_collection(photos)
     if sheet is not None:

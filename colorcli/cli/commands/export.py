@@ -16,7 +16,7 @@ _OF_A_FOLDER = {
     "specialist": "--specialist",
     "reduce": "--no-reduce",
 }
-"""Options that change the graphs, or of which only `model.json` speaks."""
+"""Options that change the graphs, or are recorded only in `model.json`."""
 
 
 def export(
@@ -26,29 +26,29 @@ def export(
         Path,
         typer.Option("--output", "--out", "-o", help="Model folder, or file with --single-file."),
     ],
-    name: Annotated[str, typer.Option(help="Name of the model; the folder's by default.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the model; by default the folder's.")] = "",
     version: Annotated[str, typer.Option(help="Version of the weights.")] = "1",
     license_: Annotated[
         str, typer.Option("--license", help="Licence of the weights.")
     ] = "unstated",
     description: Annotated[str, typer.Option(help="What the model is, in one line.")] = "",
-    trained_on: Annotated[str, typer.Option(help="The photos, one line.")] = "unstated",
+    trained_on: Annotated[str, typer.Option(help="The photos, in one line.")] = "unstated",
     default_size: Annotated[
         int | None,
         typer.Option(
             min=8,
-            help="Long side the network sees at --size auto.",
+            help="Long side that the network sees at --size auto.",
             show_default="320; 256 for fusion-lite",
         ),
     ] = None,
     vividness: Annotated[
-        float, typer.Option(min=0.01, help="What --vividness 1 means; the network's own is 1.")
+        float, typer.Option(min=0.01, help="What --vividness 1 stands for; the network's own is 1.")
     ] = 1.0,
     specialist: Annotated[
-        bool, typer.Option("--specialist", help="For --model auto:…: say what scenes it knows.")
+        bool, typer.Option("--specialist", help="For --model auto:…: record which scenes it knows.")
     ] = False,
     blend: Annotated[
-        Path | None, typer.Option(help="Mix in the weights of the run that this one began from.")
+        Path | None, typer.Option(help="Mix in the weights of the run that this one started from.")
     ] = None,
     share: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of the weights of --blend.")
@@ -87,7 +87,7 @@ def export(
     if single_file:
         if unfit := [option for name, option in _OF_A_FOLDER.items() if name in given(ctx)]:
             raise UsageError(
-                "--single-file gives the network as it is",
+                "--single-file exports the network unchanged",
                 tip=f"leave out {', '.join(unfit)}, or export a model folder",
             )
         refuse_unwritable([output], force=force, suffix=".onnx")
@@ -97,7 +97,7 @@ def export(
         print(output)
         return
     if (output / "model.json").exists() and not force:
-        raise UsageError(f"{output}: holds a model already", tip="--force replaces its graphs")
+        raise UsageError(f"{output}: already holds a model", tip="--force replaces its graphs")
     mixed = None if blend is None else Blend(Run(blend), share)
     done = export_run(Run(run), output, card, reduce=reduce, blend=mixed)
     ranks = ", ".join(f"{layer} to rank {rank}" for layer, rank in done.ranks.items())

@@ -1,4 +1,4 @@
-"""`colorize models`: the models that can be used."""
+"""`colorize models`: the available models."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from colorcli.model.spec import DEFAULT_MODEL
 def models(
     json: Annotated[bool, typer.Option("--json", help="As one JSON list.")] = False,
 ) -> None:
-    """List the models that can be used.
+    """List the available models.
 
-    Any folder with a model.json can be used too: --model FOLDER.
+    Any other folder with a model.json works too: --model FOLDER.
     """
     from colorcli.model.spec import ModelSpec, model_folders
 
@@ -36,7 +36,7 @@ def models(
     for error in broken:
         messages.error(str(error), error.tip)
     if not rows and not broken:
-        messages.error("no model is installed", "install colorize anew, as its README says")
+        messages.error("no model is installed", "reinstall colorize as its README says")
     if broken or not rows:
         raise typer.Exit(1)
 

@@ -1,4 +1,4 @@
-"""`colorize quantize`: 8-bit graphs beside a model's own."""
+"""`colorize quantize`: adds 8-bit graphs to a model."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def quantize(
         Path, typer.Option(help="Colour photos with a train and a val split: tree or tar shards.")
     ],
     force: Annotated[
-        bool, typer.Option("--force", help="Replace 8-bit graphs that the model has.")
+        bool, typer.Option("--force", help="Replace the model's 8-bit graphs.")
     ] = False,
 ) -> None:
-    """Write a model's graphs a second time with 8-bit arithmetic, and measure what that costs.
+    """Write 8-bit versions of a model's graphs, and measure their cost.
 
-    Ranges are found on training photos, the cost on validation photos. `--precision auto` takes
-    int8 on CPUs that gain by it, if the cost is within its bounds. Needs
+    Ranges are calibrated on training photos, the cost is measured on validation photos.
+    `--precision auto` uses int8 on CPUs that gain from it, if the cost is within bounds. Needs
     the extras `train` and `evaluate`.
     """
     try:
@@ -42,7 +42,7 @@ def quantize(
 
     folder = find_model(model)
     if "int8" in ModelSpec.read(folder).precisions and not force:
-        raise UsageError(f"{folder}: has 8-bit graphs already", tip="--force replaces them")
+        raise UsageError(f"{folder}: already has 8-bit graphs", tip="--force replaces them")
     everything = open_collection(photos)
     training = select(everything, "train", photos)
     held_out = select(everything, "val", photos)
@@ -55,8 +55,8 @@ def quantize(
         f"two {cost.colour_change:.2f}, on {done.measured_on} validation photos; calibrated on "
         f"{done.calibrated_on} training photos"
     )
-    within = "takes" if cost.holds else "leaves"
+    choice = "uses" if cost.holds else "does not use"
     messages.say(
-        f"--precision auto {within} it: the bounds are {PSNR_LOSS} dB and CIEDE2000 {COLOUR_CHANGE}"
+        f"--precision auto {choice} it: the bounds are {PSNR_LOSS} dB and CIEDE2000 {COLOUR_CHANGE}"
     )
     print(folder)

@@ -1,4 +1,4 @@
-"""`colorize study`: people asked which pictures look natural."""
+"""`colorize study`: asks people which pictures look natural."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from colorcli.study.results import Results
 
 study = typer.Typer(
-    help="The user study of the paper: make its page, and sum up the answers.",
+    help="The paper's user study: make its page, and sum up the answers.",
     no_args_is_help=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -34,22 +34,22 @@ def make(
         Path, typer.Option("--output", "--out", "-o", help="Folder for study.html and key.json.")
     ] = Path("study"),
     photos: Annotated[
-        int, typer.Option(min=1, help="Draw at most so many; each is shown once by each system.")
+        int, typer.Option(min=1, help="Draw at most this many; each is shown once per system.")
     ] = 100,
     seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same study.")] = 0,
     question: Annotated[
-        str, typer.Option(help="Asked of each picture; answered by yes or no.")
+        str, typer.Option(help="Yes-or-no question asked about each picture.")
     ] = "Is the image looking natural?",
     split: measuring.SplitOption = None,
     size: measuring.SizeOption = "auto",
     truth: Annotated[
-        bool, typer.Option(help="--no-truth: leave out the photos' own colours.")
+        bool, typer.Option(help="--no-truth: do not show the photos' own colours.")
     ] = True,
     device: measuring.DeviceOption = "auto",
     precision: measuring.PrecisionOption = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace the page and the key.")] = False,
 ) -> None:
-    """Write a page that shows colourings and true photos, mixed and blind, and asks.
+    """Write a page that shows colourings and true photos, mixed and unlabelled, and asks.
 
     Send study.html to participants, and keep key.json: it says which system made which picture.
     """
@@ -65,7 +65,7 @@ def make(
             tip="for example: colorize study make fusion photos/ -o study",
         )
     if not question.strip():
-        raise UsageError("--question: there is none", tip='for example "Is this a real photo?"')
+        raise UsageError("--question: is empty", tip='for example "Is this a real photo?"')
     *models, last = models_and_photos
     refuse_unwritable([out / _PAGE, out / _KEY], force=force)
     _, items = measuring.choose_photos(Path(last), split)
@@ -101,7 +101,7 @@ def results(
     key: Annotated[Path, typer.Argument(metavar="KEY", help="The key.json of the study.")],
     answers: Annotated[
         list[Path],
-        typer.Argument(metavar="ANSWERS", help="The files of the participants."),
+        typer.Argument(metavar="ANSWERS", help="The participants' answers-NAME.json."),
     ],
     json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
@@ -114,7 +114,7 @@ def results(
     found = results_of(opened, read_answers(answers, opened))
     if not found.systems:
         raise UsageError(
-            f"{answers[0]}: not one answer in {len(answers)} file(s)",
+            f"{answers[0]}: no answers in {len(answers)} file(s)",
             tip="answers are saved at the end of the page",
         )
     if json:

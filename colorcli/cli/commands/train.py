@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from colorcli.training.trainer import Trainer
 
 _OPTION = {"global_features": "no_global"}
-"""Setting of a run → parameter here, where they differ."""
+"""Setting of a run → parameter of `train`, if they differ."""
 
 _SETTING = {option: setting for setting, option in _OPTION.items()}
 
@@ -46,7 +46,7 @@ def train(
     out: Annotated[
         Path | None, typer.Option("--output", "--out", "-o", help="Folder of the run.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out.")] = False,
     init: Annotated[
         str | None, typer.Option("--init", help="Start from the weights of a run or a model.")
     ] = None,
@@ -68,10 +68,10 @@ def train(
         typer.Option(
             "--pretrained",
             "--inception-weights",
-            help="Weights of a pretrained part: imagenet, a file, or none: random.",
+            help="Weights of a pretrained part: imagenet, a file, or none for random ones.",
         ),
     ] = "imagenet",
-    embedding: Annotated[int, typer.Option(min=1, help="Numbers that the extractor gives.")] = 1000,
+    embedding: Annotated[int, typer.Option(min=1, help="Length of the extractor's output.")] = 1000,
     objective: Annotated[
         str | None,
         typer.Option(
@@ -82,7 +82,7 @@ def train(
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="`paper`: what its paper says of the training, no more."),
+        typer.Option(help="`paper`: train as the network's paper describes, with nothing added."),
     ] = None,
     optimizer: Annotated[
         str | None,
@@ -102,15 +102,15 @@ def train(
         float | None, typer.Option(min=0.0, help="Passes over the photos.", show_default="20")
     ] = None,
     hours: Annotated[
-        float | None, typer.Option(min=0.0, help="End after these hours of steps, if sooner.")
+        float | None, typer.Option(min=0.0, help="Stop after this many hours of steps, if sooner.")
     ] = None,
     dropout: Annotated[
         float,
         typer.Option(
             min=0.0,
             max=0.9,
-            help="Share of the fully connected layers' units that is dropped; in fusion-lite of "
-            "its trunk's blocks too.",
+            help="Dropout rate of the fully connected layers; in fusion-lite also of the "
+            "trunk's blocks.",
         ),
     ] = 0.0,
     size: Annotated[int, typer.Option(help="Side of the views; 0: the network's own.")] = 0,
@@ -128,37 +128,42 @@ def train(
         typer.Option(
             min=0.0,
             max=1.0,
-            help="Old-photograph faults on L: each strikes a third of this share of the views.",
+            help="Old-photograph faults on L; each applies to a third of this share of the views.",
         ),
     ] = 0.0,
     emulsion: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of views as early plates and films saw.")
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Share of views rendered as early plates and films recorded them.",
+        ),
     ] = 0.0,
     distribution: Annotated[
-        float, typer.Option(min=0.0, help="Weight of the distance in …-distribution.")
+        float, typer.Option(min=0.0, help="Weight of the Wasserstein term in …-distribution.")
     ] = 1.0,
     rebalance: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="λ of classification and distance…; 1: none.")
     ] = 0.5,
     scene_weight: Annotated[
-        float, typer.Option(min=0.0, help="Learn the photos' labels too, so weighted; try 0.0033.")
+        float, typer.Option(min=0.0, help="Weight of learning the photos' labels too; try 0.0033.")
     ] = 0.0,
     validation: Annotated[
         float,
         typer.Option(
             min=VALIDATION,
             max=0.9,
-            help="Share held out where no split is given; no less than `evaluate` takes.",
+            help="Share held out if no split is given; at least what `evaluate` takes.",
         ),
     ] = VALIDATION,
     report_every: Annotated[
         int, typer.Option(min=0, help="Photos between reports; 0: once an epoch.")
     ] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Threads that decode photos.")] = 4,
-    limit: Annotated[int, typer.Option(min=0, help="Use so many photos; 0: all.")] = 0,
+    limit: Annotated[int, typer.Option(min=0, help="Use this many photos; 0: all.")] = 0,
     min_chroma: Annotated[
         float,
-        typer.Option(min=0.0, help="Leave out photos of less mean chroma, as gray."),
+        typer.Option(min=0.0, help="Skip photos with a lower mean chroma, as gray."),
     ] = 2.0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
@@ -169,10 +174,10 @@ def train(
         int, typer.Option(help="Random seed of the weights, the order and the views.")
     ] = 0,
     describe: Annotated[
-        bool, typer.Option("--describe", help="Print the layers and leave.")
+        bool, typer.Option("--describe", help="Print the layers and exit.")
     ] = False,
 ) -> None:
-    """Train a colorizer; interrupt it whenever you like, and go on with --resume."""
+    """Train a colorizer; interrupt it at any time, and continue with --resume."""
     from colorcli.training.config import TrainConfig
     from colorcli.training.membership import Membership
     from colorcli.training.rehearsal import rehearse
@@ -219,7 +224,7 @@ def train(
     if photos is None or out is None:
         raise UsageError("no photos or no --out given", tip="colorize train PHOTOS --out RUN")
     if resume and init is not None:
-        messages.note(f"--init {init} is left aside: {out} goes on with its own weights")
+        messages.note(f"--init {init} is ignored: {out} continues with its own weights")
     run = Run(out)
     if not resume:
         refuse_among(out, photos)
@@ -232,8 +237,8 @@ def train(
             _refuse_changes(out, begun, config)
         elif run.checkpoint_path.exists():
             raise UsageError(
-                f"{out}: holds a run already",
-                tip="go on with it by --resume, or give another --out",
+                f"{out}: already holds a run",
+                tip="continue it with --resume, or give another --out",
             )
         else:
             run.refuse_strangers()
@@ -246,7 +251,7 @@ def train(
         if resume:
             membership.refuse_others(run.photos_path)
             if begun == config and _is_done(run.load_checkpoint()["progress"], config):
-                messages.say(f"{out}: done already; more --epochs or --hours go on")
+                messages.say(f"{out}: already done; give more --epochs or --hours to continue")
                 print(run.folder)
                 return
         with enough_memory(place):
@@ -254,8 +259,8 @@ def train(
             held = decode_photos(held_out, "validation photos", config, workers).to(place)
             if twice := len(set(store.digests) & set(held.digests)):
                 messages.say(
-                    f"{twice} of the photos held out are among those trained on, by another "
-                    "name: figures flatter what has seen them. `colorize data check` lists them"
+                    f"{twice} of the photos held out are also trained on, under another name: the "
+                    "validation figures will be too optimistic. `colorize data check` lists them"
                 )
             trainer = Trainer(
                 config,
@@ -273,13 +278,13 @@ def train(
 
 
 def _is_done(progress: dict[str, Any], config: TrainConfig) -> bool:
-    """Whether what is asked for was learned; runs of earlier versions do not say what that was."""
+    """Whether the budget asked for is used up; runs of earlier versions do not record theirs."""
     asked = (config.epochs, config.hours)
     return bool(progress.get("done")) and tuple(progress.get("budget") or asked) == asked
 
 
 def _train(trainer: Trainer, report_every: int) -> None:
-    """Train to the end or to an interruption, with a line that tells how far it is."""
+    """Train to the end or to an interruption, with a progress line."""
     from tqdm import tqdm
 
     run = trainer.run
@@ -313,7 +318,7 @@ def _train(trainer: Trainer, report_every: int) -> None:
 
         finished = trainer.train(report_every=report_every, on_step=on_step, on_report=on_report)
     if not finished:
-        messages.say(f"interrupted; go on with: colorize train … --out {run.folder} --resume")
+        messages.say(f"interrupted; continue with: colorize train … --out {run.folder} --resume")
         raise typer.Exit(128 + (trainer.stopped_by or signal.SIGINT))
     print(run.folder)
 
@@ -324,10 +329,10 @@ _SAID_AGAIN = ("objective", "optimizer", "learning_rate", "batch", "weight_decay
 def _settled(
     base: TrainConfig, chosen: dict[str, Any], preset: str | None, *, resume: bool = False
 ) -> TrainConfig:
-    """The settings `base` with those of a preset, and then those chosen one by one.
+    """The settings `base`, overridden by a preset, then by those chosen one by one.
 
-    Of a run that goes on the preset only says again what there are options for: what else it was
-    begun with stays, its budget too.
+    For a resumed run the preset repeats only the settings in `_SAID_AGAIN`: all others, including
+    the budget, stay as begun.
 
     Raises:
         UsageError: there is no such preset or network.
@@ -340,7 +345,7 @@ def _settled(
         own = network.preset if whole else network.baseline or network.preset
         if own is None:
             raise UsageError(
-                f"--preset paper: the network {network.name!r} is of no paper",
+                f"--preset paper: the network {network.name!r} is from no paper",
                 tip="leave the preset out",
             )
         values = asdict(own)
@@ -353,7 +358,7 @@ def _settled(
 
 
 def _refuse_changes(out: Path, begun: TrainConfig, config: TrainConfig) -> None:
-    """Refuse to go on with a run in another way than it was begun; only its budget may change.
+    """Refuse to continue a run with other settings; only its budget may change.
 
     Raises:
         UsageError: a setting differs.
@@ -366,10 +371,10 @@ def _refuse_changes(out: Path, begun: TrainConfig, config: TrainConfig) -> None:
         if isinstance(was, bool):
             words = f"without {option}"
         else:
-            # Only of λ, where it is 1, none is kept.
+            # None is stored only for λ = 1.
             before, wanted = (1 if value is None else value for value in (was, now[name]))
             words = f"with {option} {before}, not {wanted}"
         raise UsageError(
             f"{out}: the run was begun {words}",
-            tip=f"leave it out to go on as begun, or begin another run: --out NEW --init {out}",
+            tip=f"leave it out to continue as begun, or start another run: --out NEW --init {out}",
         )

@@ -1,7 +1,7 @@
-"""The registry of architectures: one file each, found by being in this folder.
+"""The registry of architectures: every file in this folder that declares one.
 
-A file declares `NETWORK`, a `Network`: its name, its source, how it is built, and the settings its
-paper trained it with. To add an architecture is to add a file here, and its name to the help of
+A file declares `NETWORK`, a `Network`: its name, its source, how it is built, and its paper's
+training settings. To add an architecture, add a file here, and its name to the help of
 `colorize train --network`.
 """
 
@@ -19,7 +19,7 @@ __all__ = ["Colorizing", "Network", "NetworkOptions", "Preset", "get_network", "
 
 @cache
 def networks() -> dict[str, Network]:
-    """Every architecture by its name, in alphabetical order."""
+    """Every architecture by name, in alphabetical order."""
     found = {}
     for module in iter_modules(__path__):
         network = getattr(import_module(f"{__name__}.{module.name}"), "NETWORK", None)
@@ -29,7 +29,7 @@ def networks() -> dict[str, Network]:
 
 
 def get_network(name: str) -> Network:
-    """The architecture called `name`.
+    """The architecture `name`.
 
     Raises:
         UsageError: there is none of that name.

@@ -1,4 +1,4 @@
-"""What every architecture offers to the trainer and the exporter."""
+"""The interface of every architecture to the trainer and the exporter."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from torch import Tensor, nn
 Head = Literal["ab", "bins"]
 
 AB_LIMIT = 110.0
-"""Bound of |a| and |b| that a network can say; sRGB reaches -107.9 (b of blue) and 98.3 (a)."""
+"""Largest |a| and |b| of a network's output; sRGB reaches -107.9 (b of blue) and 98.3 (a)."""
 
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """What a network is built with.
+    """Options for building a network.
 
     Attributes:
         width: factor on every channel count; 1.0 is the paper's.
         head: `ab` regresses two channels, `bins` gives a logit per quantised ab bin.
         bins: number of ab bins, for the head `bins`.
-        global_features: False builds the baseline without the global branch, where there is one.
-        dropout: probability of dropping a unit of the fully connected layers; of `fusion-lite`,
-            at most, also of passing by a block of its trunk.
+        global_features: False builds the baseline without the global branch, if there is one.
+        dropout: probability of dropping a unit of the fully connected layers; in `fusion-lite`,
+            also the upper bound for skipping a block of its trunk.
         global_pool: averages the feature maps before the fully connected layers.
-        scenes: number of scene classes that the global branch tells apart; 0 builds no such head.
-        pretrained: weights of a pretrained part, where there is one: `imagenet` gets them,
+        scenes: number of scene classes that the global branch predicts; 0 builds no such head.
+        pretrained: weights of a pretrained part, if there is one: `imagenet` fetches them,
             `none` draws random ones, anything else is a file.
-        embedding: numbers that a frozen extractor gives a photo.
+        embedding: outputs of a frozen extractor per photo.
     """
 
     width: float = 1.0
@@ -54,13 +54,13 @@ class Part:
     """One graph of a model folder.
 
     Attributes:
-        module: takes the inputs in order, gives a tensor for each output; physical units at the
-            outside.
+        module: takes the inputs in order and returns one tensor per output; L and ab are in
+            physical units.
         inputs: names of its inputs: `L`, outputs of `low_level`, `global_features`.
-        outputs: names of its outputs; `scenes`, the probabilities of scenes, comes last.
-        size: the square it is rescaled to, for the global graph.
-        pools_to: long side up to which a photo is its own rescale, where the global graph averages
-            over what it is given; None where it takes the square alone.
+        outputs: names of its outputs; `scenes`, the scene probabilities, comes last.
+        size: for the global graph: side of the square that photos are rescaled to.
+        pools_to: for a global graph that averages over its input: long side up to which photos are
+            not rescaled; None: always rescaled.
     """
 
     module: nn.Module
@@ -72,10 +72,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Preset:
-    """How its paper trained a network; `colorize train --preset paper`.
+    """A paper's training settings for a network; `colorize train --preset paper`.
 
-    Attributes are those of `TrainConfig`. What no paper speaks of is off: no warm-up, no decay of
-    the rate, no clipping, no average of the weights.
+    Attributes are those of `TrainConfig`. Anything the papers do not mention is off: warm-up, decay
+    of the learning rate, clipping, averaging of the weights.
     """
 
     objective: str = "mse"
@@ -99,7 +99,7 @@ class Colorizing(nn.Module, ABC):
         multiple: H and W of the input are multiples of it.
         stride: pixels of L per cell of the output grid.
         halo: pixels around a cell that can change it, rounded up to the multiple.
-        global_size: the square side of the view that the global branch takes, or None.
+        global_size: side of the square view for the global branch, or None.
     """
 
     multiple: int
@@ -113,9 +113,9 @@ class Colorizing(nn.Module, ABC):
 
         Args:
             L: `(N, 1, H, W)` in [0, 100], H and W multiples of `multiple`.
-            L_global: `(N, 1, S, S)`, S = `global_size`; None takes L itself as that view, at
-                whatever size it has. With a frozen extractor it may be what that made of the
-                view before: `(N, G)`.
+            L_global: `(N, 1, S, S)`, S = `global_size`; None uses L itself as that view, at any
+                size. With a frozen extractor it may instead be the extractor's output for the
+                view, `(N, G)`.
 
         Returns:
             Head `ab`: `(N, 2, H/stride, W/stride)` in CIELAB units; head `bins`: logits
@@ -123,22 +123,22 @@ class Colorizing(nn.Module, ABC):
         """
 
     def frozen(self) -> nn.Module | None:
-        """The extractor that training leaves alone, or None.
+        """The extractor that is not trained, or None.
 
-        It takes L of the global view and gives global features. Copies of the network share it,
-        and the trainer runs it once for each photo.
+        It maps L of the global view to global features. Copies of the network share it, and the
+        trainer runs it once per photo.
         """
         return None
 
     def forward_with_scenes(
         self, L: Tensor, L_global: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """As `forward`, and logits of the scene classes `(N, scenes)`; for networks with them."""
+        """As `forward`, plus the scene logits `(N, scenes)`, for networks with a scene head."""
         raise NotImplementedError
 
     @abstractmethod
     def parts(self) -> dict[str, Part]:
-        """The graphs of the model folder, by their names there; `colorization` comes last."""
+        """The graphs of the model folder by name; `colorization` comes last."""
 
 
 @dataclass(frozen=True)
@@ -146,19 +146,19 @@ class Network:
     """An entry of the registry.
 
     Attributes:
-        name: what `--network` calls it.
+        name: its name for `--network`.
         source: the paper and section it comes from.
-        build: makes one from options.
+        build: builds one from options.
         heads: the heads it can have.
         training_size: side of the square crops it is trained on.
-        default_size: long side of a photo that it is shown at unless told otherwise.
-        preset: how its paper trained it; None: it is of no paper.
-        scenes: whether it can be trained to tell scenes apart as well.
+        default_size: default long side in pixels of the photos it sees.
+        preset: its paper's training settings; None: it has no paper.
+        scenes: whether it can be trained to classify scenes as well.
         extractor: whether it has a frozen extractor, with weights of its own.
-        trunk: whether it has a trunk that starts from pretrained weights and learns further.
-        baseline: how it was trained without its global branch; None: it cannot be built so.
+        trunk: whether it has a trunk that starts from pretrained weights and is trained further.
+        baseline: training settings of its variant without the global branch; None: there is none.
         global_pool: whether its global branch can average the maps before its large layer.
-        dropout: whether it has fully connected layers of which units can be dropped.
+        dropout: whether it has fully connected layers for dropout.
     """
 
     name: str
@@ -182,7 +182,7 @@ def normalized(L: Tensor) -> Tensor:
 
 
 class Conv(nn.Sequential):
-    """3×3 convolution padded by 1, batch normalisation (Ioffe and Szegedy 2015), ReLU."""
+    """Convolution padded by kernel // 2, batch normalisation (Ioffe and Szegedy 2015), ReLU."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> None:
         super().__init__(
@@ -193,10 +193,10 @@ class Conv(nn.Sequential):
 
 
 class BiasedConv(nn.Sequential):
-    """3×3 convolution padded by 1, with a bias and ReLU: a layer of the networks made in Keras.
+    """Convolution padded by kernel // 2, with a bias and ReLU: a layer of the Keras networks.
 
-    Drawn as Keras does (Glorot and Bengio 2010): without batch normalisation, PyTorch's own
-    narrower weights would let the signal die out over twelve layers.
+    Initialised as in Keras (Glorot and Bengio 2010): without batch normalisation, the signal would
+    die out over twelve layers with PyTorch's smaller default weights.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> None:
@@ -217,7 +217,7 @@ class SigmoidAb(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(N, 2, h, w)` → ab in CIELAB units."""
-        # Of bfloat16 only every 0.4th ab could be said.
+        # bfloat16 would limit ab to steps of 0.4.
         return (2.0 * torch.sigmoid(x.float()) - 1.0) * AB_LIMIT
 
 

@@ -3,16 +3,16 @@
 Avery and Amin, "Image Colorization - CS230 - Winter 2018", section 4.2: twelve convolutions, the
 last with tanh; RMSprop at 0.001, batch 20, mean squared error.
 
-What the list leaves open:
+Where the report's list of layers is incomplete:
 
-- It names no upsampling, though three strides of 2 leave an eighth of the size, and the output has
-  the input's. The page that the report builds on (its reference 6) doubles by nearest neighbour
-  after the ninth convolution (128), after the tenth (64) and after the last (2); so does this.
-- It gives P:2 where S:2. Padding by 2 cannot be meant: 256 would become 129, 66 and 34, and no
+- It names no upsampling, though three strides of 2 leave an eighth of the size and the output has
+  the input's. The page that the report builds on (its reference 6) upsamples by 2, nearest
+  neighbour, after the ninth convolution (128), the tenth (64) and the last (2); so does this.
+- It gives P:2 where S:2. That cannot mean padding by 2: 256 would become 129, 66 and 34, and no
   doubling leads back to 256. P equals S in every row, and that page pads "same": a stride of S
-  divides the side by S, whatever padding that takes. Here it takes 1 on every side.
+  divides the side by S, whatever the padding. Here that takes 1 on every side.
 
-With both, the layers are those of `cnn-mountain`; the two differ in how they are trained.
+With both, the layers are those of `cnn-mountain`; only the training differs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NETWORK = Network(
     source="Avery and Amin, Image Colorization (CS230, 2018), section 4.2",
     build=PlainCnn,
     training_size=256,
-    # Sections 3.1 and 4.2. How far it zooms and shears is not said; nor for how many epochs.
+    # Sections 3.1 and 4.2. The amounts of zoom and shear and the number of epochs are not stated.
     preset=Preset(
         objective="mse", optimizer="rmsprop", learning_rate=1e-3, batch=20, zoom=0.2, shear=0.2
     ),

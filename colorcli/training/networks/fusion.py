@@ -50,8 +50,8 @@ class LowLevel(nn.Module):
 class Global(nn.Module):
     """Table 2: features `(N, 512, 28, 28)` of the 224×224 rescale → global features `(N, 256)`.
 
-    With `global_pool`, the first fully connected layer reads the mean of the 7×7 map, and so has a
-    forty-ninth of its 25.7 M weights.
+    With `global_pool`, the first fully connected layer reads the mean of the 7×7 map and so has
+    1/49 of its 25.7 M weights.
     """
 
     def __init__(self, options: NetworkOptions) -> None:
@@ -75,14 +75,14 @@ class Global(nn.Module):
         )
 
     def scene(self, features: Tensor) -> Tensor:
-        """What the second fully connected layer says of the whole photo: `(N, 512)`."""
+        """The output of the second fully connected layer, `(N, 512)`."""
         x = self.conv4(self.conv3(self.conv2(self.conv1(features))))
         x = x.mean((2, 3)) if self.pool else torch.flatten(x.contiguous(), 1)
         scene: Tensor = self.fc2(self.dropout(self.fc1(self.dropout(x))))
         return scene
 
     def condensed(self, scene: Tensor) -> Tensor:
-        """What `scene` gave → global features `(N, 256)`."""
+        """The output of `scene` → global features `(N, 256)`."""
         condensed: Tensor = self.fc3(self.dropout(scene))
         return condensed
 
@@ -92,10 +92,10 @@ class Global(nn.Module):
 
 
 class Scenes(nn.Sequential):
-    """What `Global.scene` gave `(N, 512)` → 256 → logits of the scene classes (Iizuka et al. 2016).
+    """The output of `Global.scene` `(N, 512)` → 256 → scene logits (Iizuka et al. 2016).
 
-    It teaches the global branch while training; exported, it tells which of several models is to
-    colour a photo.
+    In training it guides the global branch; exported, it selects which of several models colours a
+    photo.
     """
 
     def __init__(self, options: NetworkOptions) -> None:
@@ -109,7 +109,7 @@ class Scenes(nn.Sequential):
 
 
 class GlobalWithScenes(nn.Module):
-    """Features of the 224×224 rescale → global features, and probabilities of the scenes."""
+    """Features of the 224×224 rescale → global features and scene probabilities."""
 
     def __init__(self, part: Global, scenes: Scenes) -> None:
         super().__init__()
@@ -124,8 +124,8 @@ class GlobalWithScenes(nn.Module):
 class FusionLayer(nn.Module):
     """y = σ(b + W·[global; local]) at every cell (section III.B.3).
 
-    W splits into W_l on the local features, a 1×1 convolution, and W_g on the global vector, one
-    bias a photo: no broadcast, no concatenation.
+    W splits into W_l on the local features, a 1×1 convolution, and W_g on the global vector, a
+    bias per photo: nothing is replicated or concatenated.
     """
 
     def __init__(self, local: int, global_: int) -> None:
@@ -141,7 +141,7 @@ class FusionLayer(nn.Module):
 
     @torch.no_grad()
     def fold_batch_norm(self) -> None:
-        """Fold the normalisation of the sum into both summands; the bias goes with the global."""
+        """Fold the normalisation of the sum into both summands; the bias goes to the global one."""
         norm = self.norm
         assert isinstance(norm, nn.BatchNorm2d)
         assert norm.running_var is not None
@@ -154,7 +154,7 @@ class FusionLayer(nn.Module):
 
 
 class ConvFusion(nn.Module):
-    """The baseline's layer in place of the fusion: a 3×3 convolution (Das and Bhadra, 3)."""
+    """The baseline's 3×3 convolution in place of the fusion layer (Das and Bhadra, 3)."""
 
     def __init__(self, local: int) -> None:
         super().__init__()
@@ -198,7 +198,7 @@ class Colorization(nn.Module):
             self.head = nn.Conv2d(c(64), options.bins, 3, padding=1)
 
     def forward(self, features: Tensor, *global_features: Tensor) -> Tensor:
-        """Ab or logits, as the class says."""
+        """Ab or logits, depending on the head."""
         x = self.fusion(self.mid2(self.mid1(features)), *global_features)
         x = self.upsample(self.conv1(x))
         output: Tensor = self.head(self.conv3(self.conv2(x)))
@@ -214,14 +214,14 @@ class Fusion(Colorizing):
         super().__init__()
         self.stride = 2 if options.head == "ab" else 4
         self.global_size = 224 if options.global_features else None
-        # The baseline's 3×3 in place of the 1×1 fusion reaches one cell of 8 pixels farther.
+        # The baseline's 3×3, unlike the 1×1 fusion, reaches one cell of 8 pixels further.
         self.halo = 64 if options.global_features else 72
         self.low_level = LowLevel(options)
         self.global_ = Global(options) if options.global_features else None
         self.colorization = Colorization(options)
         if options.scenes and self.global_ is None:
             raise UsageError(
-                "scenes are told apart by the global branch, and this network has none",
+                "scenes are classified by the global branch, which this network lacks",
                 tip="leave out --no-global or --scene-weight",
             )
         self.scenes = Scenes(options) if options.scenes else None
@@ -246,8 +246,8 @@ class Fusion(Colorizing):
     def _view(self, features: Tensor, L_global: Tensor | None) -> Tensor:
         """Features `(N, 512, 28, 28)` of the global view, which is L itself without `L_global`.
 
-        Where L has another size than 224×224, its features are rescaled rather than computed
-        again: only training on small views does so, a third of the work of enlarging the views.
+        If L is not 224×224, its features are rescaled rather than computed again: only training on
+        small views does this, for a third of the cost of enlarging the views.
         """
         assert self.global_size is not None
         side = self.global_size // self.multiple
@@ -282,8 +282,8 @@ NETWORK = Network(
     build=Fusion,
     heads=("ab", "bins"),
     training_size=224,
-    # Section IV: batches of 256, roughly 20 epochs. ADADELTA is in its references alone, as the
-    # optimizer of Iizuka et al., whose rate is 1.
+    # Section IV: batches of 256, roughly 20 epochs. ADADELTA is only in its references, as the
+    # optimizer of Iizuka et al., whose learning rate is 1.
     preset=Preset(objective="mse", optimizer="adadelta", learning_rate=1.0, batch=256, epochs=20),
     scenes=True,
     # The baseline's own paper, section 4: its defaults, and Adam.

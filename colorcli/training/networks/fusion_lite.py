@@ -1,11 +1,11 @@
-"""The fusion network on a trunk that was taught to recognise things before it learns colours.
+"""The fusion network on a trunk pretrained on ImageNet.
 
-The plan of Kaushik et al. (section III.B: what is seen locally, fused with global features of a
+The design of Kaushik et al. (section III.B: local features, fused with global features of a
 224×224 rescale, then decoded) with EfficientNet-Lite0 in place of the low-level, mid-level and
-global convolutions. As in Koalarization, what is in the photo is learned from ImageNet, not from
-the few photos at hand; unlike there, it is learned further with the colours. Each map that the
-trunk makes on its way down is used again on the way up (Ronneberger et al. 2015), so that colours
-end where things do.
+global convolutions. As in Koalarization, recognition is learned from ImageNet, not from the few
+photos at hand; unlike there, the trunk is trained further with the colours. The trunk's feature
+maps feed the decoder through skip connections (Ronneberger et al. 2015), so that colours end at
+the edges of objects.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from colorcli.training.networks.efficientnet import HEAD, Trunk, convolution, lo
 from colorcli.training.networks.fusion import FusionLayer
 
 MAPS = ("seen_2", "seen_4", "seen_8", "seen_16", "seen_32")
-"""What the trunk's maps are called, by the pixels of L to a cell."""
+"""Names of the trunk's maps; the number is the pixels of L per cell."""
 
 
 class Global(nn.Module):
@@ -51,7 +51,7 @@ class Global(nn.Module):
 
 
 class Up(nn.Module):
-    """Twice the resolution, beside what the trunk saw at it: 3×3 convolution over both."""
+    """Upsample by 2, concatenate the trunk's map at that resolution, 3×3 convolution over both."""
 
     def __init__(self, inputs: int, seen: int, outputs: int) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class Decoder(nn.Module):
             self.head = nn.Sequential(nn.Conv2d(c(16), 2, 3, padding=1), SigmoidAb())
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Those of `maps`, the finest first, and the global features → as the class says."""
+        """The maps named in `maps`, the finest first, and global features → ab or logits."""
         *seen, global_features = inputs
         x = self.fusion(self.into(seen[-1]), global_features)
         x = self.up4(self.up8(self.up16(x, seen[-2]), seen[-3]), seen[-4])
@@ -95,13 +95,17 @@ class Decoder(nn.Module):
 
 
 class FusionLite(Colorizing):
-    """The whole network."""
+    """The whole network.
+
+    Raises:
+        UsageError: pretrained weights are unavailable, or do not fit the width.
+    """
 
     multiple = 32
-    # 425 pixels reach a cell of the trunk's last map, and 62 more from there to a pixel of ab.
+    # The trunk's last map sees 425 pixels around a cell, the decoder 62 more around a pixel of ab.
     halo = 512
     global_size = 224
-    # Views smaller than `global_size` are their own global views in training too.
+    # In training too, views smaller than `global_size` are their own global views.
     pools_to = 256
 
     def __init__(self, options: NetworkOptions) -> None:
@@ -122,7 +126,7 @@ class FusionLite(Colorizing):
         return output
 
     def parts(self) -> dict[str, Part]:
-        """Three graphs: the trunk runs once for both others where a photo is its own rescale."""
+        """Three graphs: the trunk runs once for both others if a photo is not rescaled."""
         return {
             "low_level": Part(self.trunk, ("L",), MAPS),
             "global": Part(

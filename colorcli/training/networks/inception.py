@@ -1,4 +1,4 @@
-"""Inception-ResNet-v2 as a frozen extractor, from `timm`; no entry of the registry."""
+"""Inception-ResNet-v2 as a frozen extractor, from `timm`; not in the registry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from colorcli.extras import pip_install
 from colorcli.training.networks.base import normalized
 
 TIMM_NAME = "inception_resnet_v2.tf_in1k"
-"""Trained on ImageNet by Google, Apache 2.0; on inputs in [-1, 1]."""
+"""Trained on ImageNet by Google, Apache 2.0; for inputs in [-1, 1]."""
 
 _CLASSIFIER = "classif.weight"
 
@@ -23,15 +23,15 @@ _CLASSIFIER = "classif.weight"
 class Embedding(nn.Module):
     """L `(N, 1, 299, 299)` in [0, 100] → embedding `(N, outputs)`: the logits before the softmax.
 
-    L is scaled to [-1, 1] and stacked to three channels. Nothing in it is ever trained.
+    L is scaled to [-1, 1] and replicated to three channels. No part of it is ever trained.
 
     Args:
-        weights: `imagenet` has timm download the pretrained ones, `none` draws random ones,
-            anything else is a file of them (`.safetensors`, or a state of PyTorch).
+        weights: `imagenet` downloads the pretrained ones through timm, `none` draws random ones,
+            anything else is a file (`.safetensors`, or a PyTorch state dict).
         outputs: 1000 for timm's weights; 1001 for TensorFlow's own, which have a background class.
 
     Raises:
-        UsageError: timm is missing, or the weights cannot be had or do not fit.
+        UsageError: timm is missing, or the weights are unavailable or do not fit.
     """
 
     def __init__(self, weights: str, outputs: int) -> None:
@@ -43,7 +43,7 @@ class Embedding(nn.Module):
         self.eval()
 
     def train(self, mode: bool = True) -> Embedding:
-        """Stays in evaluation: its batch statistics are as frozen as its weights."""
+        """Stay in evaluation mode: the batch statistics are frozen like the weights."""
         del mode
         return super().train(False)
 
@@ -54,7 +54,7 @@ class Embedding(nn.Module):
 
     @torch.no_grad()
     def fold_batch_norm(self) -> None:
-        """Fold the normalisations, each of which timm keeps together with its ReLU."""
+        """Fold the normalisations; timm's modules for them include the ReLU."""
         for module in self.inception.modules():
             layer, norm = getattr(module, "conv", None), getattr(module, "bn", None)
             if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
@@ -66,15 +66,15 @@ class Embedding(nn.Module):
 def _create(*, pretrained: bool, outputs: int) -> nn.Module:
     try:
         import timm
-    except (ImportError, RuntimeError) as error:  # torchvision made for another torch: the latter
+    except (ImportError, RuntimeError) as error:  # RuntimeError: torchvision for another torch
         raise UsageError(
-            f"Inception-ResNet-v2 comes with timm, which cannot be imported ({error})",
-            tip=f"{pip_install('koalarization')}, with a torchvision made for your torch",
+            f"Inception-ResNet-v2 needs timm, which cannot be imported ({error})",
+            tip=f"{pip_install('koalarization')}, with a torchvision built for your torch",
         ) from None
     options: dict[str, Any] = {} if outputs == 1000 else {"num_classes": outputs}
     if pretrained and options:
         raise UsageError(
-            f"timm's weights give 1000 numbers, not {outputs}",
+            f"timm's weights have 1000 outputs, not {outputs}",
             tip="leave out --embedding, or give --pretrained FILE",
         )
     try:
@@ -86,7 +86,7 @@ def _create(*, pretrained: bool, outputs: int) -> nn.Module:
         raise UsageError(
             f"the weights of Inception-ResNet-v2 cannot be downloaded ({reason})",
             tip=f"download {TIMM_NAME} elsewhere and give it as --pretrained FILE; "
-            "--pretrained none takes random features instead",
+            "--pretrained none uses random features instead",
         ) from None
     return network
 
@@ -102,19 +102,19 @@ def _load(network: nn.Module, path: Path, outputs: int) -> None:
             state = state.get("state_dict", state)
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         raise UsageError(
-            f"{path}: no weights can be read ({type(error).__name__})",
-            tip=f"give a state of timm's {TIMM_NAME}, .safetensors or .pth",
+            f"{path}: the weights cannot be read ({type(error).__name__})",
+            tip=f"give a state dict of timm's {TIMM_NAME}, .safetensors or .pth",
         ) from None
     given = state.get(_CLASSIFIER)
     if given is not None and len(given) != outputs:
         raise UsageError(
-            f"{path}: gives {len(given)} numbers, not {outputs}",
-            tip=f"say --embedding {len(given)}",
+            f"{path}: has {len(given)} outputs, not {outputs}",
+            tip=f"give --embedding {len(given)}",
         )
     try:
         network.load_state_dict(state)
     except RuntimeError:
         raise UsageError(
             f"{path}: not the weights of Inception-ResNet-v2",
-            tip=f"give a state of timm's {TIMM_NAME}, .safetensors or .pth",
+            tip=f"give a state dict of timm's {TIMM_NAME}, .safetensors or .pth",
         ) from None

@@ -1,12 +1,12 @@
-"""Deep Koalarization: an encoder, what Inception-ResNet-v2 sees, and a decoder.
+"""Deep Koalarization: an encoder, the embedding of Inception-ResNet-v2, and a decoder.
 
 "Greyscale Image Colorization" (Ain Shams University), chapter 3, table 1, after Baldassarre et al.
 2017; also the second model of the CS230 report, section 4.2. The text gives the encoder 512
 outputs; the table gives 256, and 256 + 1001 are the 1257 channels that the fusion layer reads.
 Convolutions have biases and no normalisation. Tanh on the last one, then the last upsampling.
 
-The chapter names RMSprop and neither batch nor learning rate; the preset is the CS230 report's for
-the same model: Adam at 0.001, batch 50, mean squared error.
+The chapter names RMSprop but neither batch size nor learning rate; the preset is the CS230
+report's for the same model: Adam at 0.001, batch 50, mean squared error.
 """
 
 from __future__ import annotations
@@ -49,17 +49,17 @@ class Encoder(nn.Sequential):
 
 
 class FusionLayer(nn.Module):
-    """The embedding beside the features of every cell, and 256 convolutions of 1×1 over both.
+    """The features of every cell joined with the embedding, then 256 1×1 convolutions.
 
-    W·[features; embedding] = W_f·features + W_e·embedding: no cell needs its own copy of the
-    embedding.
+    W·[features; embedding] = W_f·features + W_e·embedding, so the embedding is not copied to every
+    cell.
     """
 
     def __init__(self, features: int, embedding: int) -> None:
         super().__init__()
         self.local = nn.Conv2d(features, features, 1)
         self.global_ = nn.Linear(embedding, features, bias=False)
-        # As one layer would be drawn (see `BiasedConv`).
+        # Initialised as a single layer would be (see `BiasedConv`).
         bound = math.sqrt(6 / (features + embedding + features))
         for weight in (self.local.weight, self.global_.weight):
             nn.init.uniform_(weight, -bound, bound)
@@ -143,7 +143,7 @@ NETWORK = Network(
     source="Greyscale Image Colorization (Ain Shams University), chapter 3, table 1",
     build=Koalarization,
     training_size=256,
-    # CS230's for its network of this kind (section 4.2); Ain Shams' names RMSprop, and no more.
+    # From CS230's network of this kind (section 4.2); Ain Shams's chapter only names RMSprop.
     preset=Preset(objective="mse", optimizer="adam", learning_rate=1e-3, batch=50),
     extractor=True,
     dropout=False,

@@ -1,8 +1,8 @@
-"""The twelve convolutions that two of the papers have in common; no entry of the registry.
+"""The twelve convolutions that two of the papers have in common; not in the registry.
 
 Both reports start from the same page ("Colorize B&W photos with a 100-line neural network",
-reference 6 of the CS230 report, 2 of the mountain report), and so have the same layers: an encoder
-that halves three times, and a decoder that doubles three times.
+reference 6 of the CS230 report, 2 of the mountain report) and so have the same layers: an encoder
+that downsamples three times by 2, and a decoder that upsamples three times by 2.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from colorcli.training.networks.base import (
 class PlainCnn(Colorizing):
     """L `(N, 1, H, W)` → ab `(N, 2, H, W)`: convolutions with biases, no normalisation.
 
-    Strides of 2 are padded by 1 on every side (Keras pads one side only), which halves an even
-    side as well, and keeps a cell's centre where the upsampling puts it.
+    Strides of 2 are padded by 1 on every side (Keras pads one side only), which also halves an even
+    side, and keeps a cell's centre where the upsampling puts it.
     """
 
     multiple = 8
