@@ -159,11 +159,11 @@ def test_a_photo_that_is_held_out_and_trained_on_is_told_of(
         (split / path.name).write_bytes(path.read_bytes())
     command = ["train", str(photos), *TINY, *HERE, "--epochs", "1", "--out"]
     assert main([*command, str(tmp_path / "one")]) == 0
-    assert "held out are among those" not in capsys.readouterr().err
+    assert "held out are also trained on" not in capsys.readouterr().err
     twin = next((photos / "val").iterdir())
     (photos / "train" / "twin.png").write_bytes(twin.read_bytes())
     assert main([*command, str(tmp_path / "two")]) == 0
-    assert "1 of the photos held out are among those trained on" in capsys.readouterr().err
+    assert "1 of the photos held out are also trained on" in capsys.readouterr().err
 
 
 def test_a_run_whose_network_passed_over_an_option_goes_on(
@@ -297,7 +297,7 @@ def test_what_mends_a_missing_split_depends_on_who_gives_it(
     assert main(["train", str(flat), "--out", run, *TINY, *HERE]) == 2
     said = capsys.readouterr().err
     assert f"{left} photos to train on and 0 to validate on" in said
-    assert "where no split.csv, index.csv or folders give the split" in said
+    assert "if no split.csv, index.csv or folders give the split" in said
 
 
 def test_every_setting_of_the_command_line_reaches_the_run(begun: Begun) -> None:
