@@ -78,3 +78,13 @@ def only_in_xmp(orientation: int) -> bytes:
 @functools.cache  # lcms stamps a profile with its creation time
 def srgb_profile() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+GRAY = camera()
+COLOUR = data.astronaut()[:90, 100:250]
+
+
+def off(photo_gray: np.ndarray, expected: np.ndarray) -> float:
+    """The largest difference in 8-bit levels."""
+    scale = 257 if photo_gray.dtype == np.uint16 else 1
+    return float(np.abs(photo_gray / scale - expected).max())

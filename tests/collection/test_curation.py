@@ -1,161 +1,27 @@
+"""Transforms, close-ups and gray copies: what they write, and what they leave alone."""
+
 from __future__ import annotations
 
-import json
 import os
 import tarfile
 from collections import Counter
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from colorcli.cli.ending import run_command_line
-from colorcli.collection.closeups import close_ups, find_faces
 from colorcli.collection.curation import augment, gray_of, random_transform
-from colorcli.collection.inspection import inspect
-from colorcli.collection.items import Item, Location, open_collection
-from colorcli.collection.splits import draw_split, shares_of
-from colorcli.errors import UsageError
+from colorcli.collection.items import open_collection
 from colorcli.lab import rgb_to_lab
+
+from .trees import data, files, save, shard, tree
 
 skimage_data = pytest.importorskip("skimage.data")
 
 
-def save(path: Path, rgb: np.ndarray, *options: int) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), rgb[..., ::-1] if rgb.ndim == 3 else rgb, list(options))
-    return path
-
-
-@pytest.fixture
-def photos(tmp_path: Path, astronaut: np.ndarray, coffee: np.ndarray) -> Path:
-    root = tmp_path / "photos"
-    save(root / "train" / "people" / "astronaut.jpg", astronaut)
-    save(root / "train" / "coffee.png", coffee)
-    save(root / "val" / "people" / "other.png", astronaut[:, ::-1])
-    return root
-
-
 needs_links = pytest.mark.skipif(os.name == "nt", reason="links need rights there")
-
-
-def some_items(count: int) -> list[Item]:
-    return [Item(f"{i}.jpg", "train", "", "", "", Location(Path("x"))) for i in range(count)]
-
-
-def data(capsys: pytest.CaptureFixture[str], *arguments: Any) -> tuple[int, str, str]:
-    status = run_command_line(["data", *map(str, arguments)])
-    return status, *capsys.readouterr()
-
-
-def shard(folder: Path, splits: dict[str, str], rgb: np.ndarray) -> Path:
-    """A shard of JPEGs, the same picture under each of these keys, and its index."""
-    folder.mkdir()
-    picture = save(folder.parent / "picture.jpg", rgb)
-    with tarfile.open(folder / "a.tar", "w") as tar:
-        for key in splits:
-            tar.add(picture, f"{key}.jpg")
-    rows = [f"a,{key},{split}" for key, split in splits.items()]
-    (folder / "index.csv").write_text("\n".join(["shard,key,split", *rows]))
-    return folder
-
-
-def files(folder: Path) -> list[str]:
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-
-
-@pytest.mark.parametrize(
-    ("text", "shares"),
-    [("9:1", (0.9, 0.1)), ("95/2.5/2.5", (0.95, 0.025, 0.025)), ("8:1:1", (0.8, 0.1, 0.1))],
-)
-def test_ratios(text: str, shares: tuple[float, ...]) -> None:
-    assert shares_of(text) == pytest.approx(shares)
-
-
-@pytest.mark.parametrize("text", ["9", "a:b", "9:0", "9:-1", "1:1:1:1", "nan:1", "inf:1", ""])
-def test_what_is_no_ratio(text: str) -> None:
-    with pytest.raises(UsageError, match="not a ratio"):
-        shares_of(text)
-
-
-@pytest.mark.parametrize(
-    ("count", "ratio", "counts"),
-    [
-        (750, "9:1", {"train": 675, "val": 75}),
-        (400, "95/2.5/2.5", {"train": 380, "val": 10, "test": 10}),
-    ],
-)
-def test_counts_are_exact(count: int, ratio: str, counts: dict[str, int]) -> None:
-    assert Counter(draw_split(some_items(count), shares_of(ratio), 0).values()) == counts
-
-
-@pytest.mark.parametrize(
-    ("count", "ratio", "counts"),
-    [
-        (4, "9:1", {"train": 3, "val": 1}),
-        (2, "9:1", {"train": 1, "val": 1}),
-        (4, "1:99", {"train": 1, "val": 3}),
-        (5, "95/2.5/2.5", {"train": 3, "val": 1, "test": 1}),
-        (2, "95/2.5/2.5", {"train": 2}),
-    ],
-)
-def test_no_split_is_left_empty_where_there_are_photos_enough(
-    count: int, ratio: str, counts: dict[str, int]
-) -> None:
-    assert Counter(draw_split(some_items(count), shares_of(ratio), 0).values()) == counts
-
-
-def test_the_draw_depends_on_the_seed_alone() -> None:
-    items, shares = some_items(100), shares_of("9:1")
-    assert draw_split(items, shares, 4) == draw_split(items[::-1], shares, 4)
-    assert draw_split(items, shares, 4) != draw_split(items, shares, 5)
-
-
-def test_split_writes_a_list_that_the_collection_follows(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for i in range(40):
-        (tmp_path / f"{i}.jpg").write_bytes(b"x")
-    status, _, err = data(capsys, "split", tmp_path, "--ratio", "95/2.5/2.5", "--seed", 1)
-    assert status == 0
-    assert "38 train" in err
-    assert Counter(item.split for item in open_collection(tmp_path)) == {
-        "train": 38,
-        "val": 1,
-        "test": 1,
-    }
-    assert data(capsys, "split", tmp_path, "--force")[0] == 0
-    assert Counter(item.split for item in open_collection(tmp_path))["val"] == 4
-
-
-def test_a_split_is_not_drawn_anew_unasked(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name in "abc":
-        (tmp_path / f"{name}.jpg").write_bytes(b"x")
-    assert data(capsys, "split", tmp_path)[0] == 0
-    drawn = (tmp_path / "split.csv").read_bytes()
-    status, _, err = data(capsys, "split", tmp_path, "--seed", 5)
-    assert status == 2
-    assert "split.csv: exists already" in err
-    assert "--force" in err
-    assert "--skip-existing" not in err
-    assert (tmp_path / "split.csv").read_bytes() == drawn
-
-
-@pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
-def test_names_that_are_not_utf_8_are_split_and_followed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name in (b"caf\xe9.jpg", b"b.jpg"):
-        (tmp_path / os.fsdecode(name)).write_bytes(b"x")
-    assert data(capsys, "split", tmp_path, "--ratio", "1:1")[0] == 0
-    first, second = (item.split for item in open_collection(tmp_path))
-    assert {first, second} == {"train", "val"}
-    assert data(capsys, "split", tmp_path, "--ratio", "1:1", "--seed", 1, "--force")[0] == 0
 
 
 def test_a_transform_keeps_size_and_colours(astronaut: np.ndarray) -> None:
@@ -396,19 +262,6 @@ def test_nothing_that_augment_writes_lies_among_the_photos(
     assert files(photos) == before
 
 
-@pytest.mark.parametrize("name", ["a.tar", "list.txt", "index.csv"])
-def test_a_split_replaces_nothing_but_a_list_of_splits(
-    name: str, tmp_path: Path, astronaut: np.ndarray, capsys: pytest.CaptureFixture[str]
-) -> None:
-    target = shard(tmp_path / "shards", {"one": "train", "two": "val"}, astronaut) / name
-    target.touch()
-    before = target.read_bytes()
-    status, _, err = data(capsys, "split", target.parent, "-o", target, "--force")
-    assert status == 2
-    assert str(target) in err
-    assert target.read_bytes() == before
-
-
 @pytest.mark.parametrize("command", ["augment", "faces", "gray"])
 @pytest.mark.parametrize("link", [False, pytest.param(True, marks=needs_links)])
 def test_no_photo_of_the_collection_is_replaced(
@@ -482,44 +335,6 @@ def test_two_photos_never_write_one_file(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_face_is_found_where_it_is(astronaut: np.ndarray) -> None:
-    (face,) = find_faces(astronaut)
-    rows, columns = face.inner
-    assert rows.start < 40 < rows.stop, "her nose, a third of the way down"
-    assert columns.start < 75 < columns.stop
-
-
-def test_what_has_not_the_colour_of_skin_is_no_face(astronaut: np.ndarray) -> None:
-    assert find_faces(np.ascontiguousarray(astronaut[..., ::-1])) == []
-    gray = gray_of(astronaut)
-    assert find_faces(np.dstack([gray] * 3)) == []
-
-
-def test_close_ups_are_faces_large_enough_to_train_on() -> None:
-    (small,) = close_ups(np.ascontiguousarray(skimage_data.astronaut()[::4, ::4]))
-    assert min(small.shape[:2]) == 256
-    large = list(close_ups(skimage_data.astronaut()))
-    assert len(large) == 3, "at several distances"
-    sides = [max(face.side for face in find_faces(picture)) / len(picture) for picture in large]
-    assert all(near > far for near, far in pairwise(sides))
-    for picture in (small, *large):
-        assert find_faces(picture)
-
-
-def test_faces_writes_close_ups_of_train_photos_beside_them(
-    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "out"
-    assert data(capsys, "faces", photos, "-o", out)[0] == 0
-    people = [name for name in files(out) if "people" in name]
-    assert people == [
-        "train/people/astronaut.1.jpg",
-        "train/people/astronaut.jpg",
-        "val/people/other.png",
-    ], "of photos to validate on there are no close-ups"
-    assert (out / "train" / "coffee.png").is_file()
-
-
 def test_gray_copies_have_the_lightness_of_their_photos(
     photos: Path, coffee: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -539,70 +354,6 @@ def test_gray_of_gray_is_itself() -> None:
     assert (gray_of(np.repeat(ramp[..., None], 3, axis=2)) == ramp).all()
 
 
-@pytest.fixture
-def messy(tmp_path: Path, astronaut: np.ndarray, coffee: np.ndarray) -> Path:
-    root = tmp_path / "messy"
-    save(root / "good.png", coffee)
-    save(root / "face.png", astronaut)
-    (root / "copy.png").write_bytes((root / "face.png").read_bytes())
-    small = cv2.resize(astronaut, None, fx=0.8, fy=0.8, interpolation=cv2.INTER_AREA)
-    save(root / "smaller.jpg", small, cv2.IMWRITE_JPEG_QUALITY, 70)
-    camera = skimage_data.camera()[::2, ::2]
-    save(root / "gray.png", camera)
-    moon = skimage_data.moon()[::2, ::2].astype(float)[..., None]
-    save(root / "sepia.png", (moon * (1.0, 0.87, 0.7)).astype(np.uint8))
-    save(root / "tiny.png", skimage_data.chelsea()[:100, 200:420])
-    whole = cv2.imencode(".jpg", skimage_data.rocket()[::2, ::2, ::-1])[1].tobytes()
-    (root / "cut.jpg").write_bytes(whole[: len(whole) // 2])
-    (root / "text.jpg").write_bytes(b"no photo")
-    return root
-
-
-def test_check_finds_what_is_wrong_and_nothing_else(
-    messy: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    status, out, err = data(capsys, "check", messy, "--json")
-    assert status == 0
-    found = json.loads(out)
-    assert found["photos"] == 9
-    for kind, names in (
-        ("corrupt", ["cut.jpg", "text.jpg"]),
-        ("tiny", ["tiny.png"]),
-        ("gray", ["gray.png"]),
-        ("toned", ["sepia.png"]),
-    ):
-        assert [key for key, _ in found[kind]] == names
-    assert found["duplicates"] == [["copy.png", "face.png"]]
-    assert found["similar"] == [["copy.png", "smaller.jpg"]]
-    assert "2 corrupt" in err
-
-
-def test_check_in_words_and_strictly(messy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = data(capsys, "check", messy, "--strict")
-    assert status == 1
-    assert "duplicate\tcopy.png\tface.png\n" in out
-    assert "tiny\ttiny.png\t100\n" in out
-
-
-@pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
-def test_check_names_what_is_not_utf_8(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (photos / os.fsdecode(b"caf\xe9.jpg")).symlink_to(photos / "nothing")
-    status, out, _ = data(capsys, "check", photos)
-    assert status == 0
-    assert "caf\\udce9.jpg" in out
-
-
-def test_sound_photos_pass_strictly(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = data(capsys, "check", photos, "--strict")
-    assert (status, out) == (0, "")
-
-
-def test_progress_of_an_inspection(photos: Path) -> None:
-    done: list[int] = []
-    inspect(open_collection(photos), progress=done.append)
-    assert done == [1, 2, 3]
-
-
 def test_an_interrupted_augment_leaks_nothing_and_goes_on(photos: Path, tmp_path: Path) -> None:
     items = open_collection(photos)
     whole, halves = tmp_path / "whole", tmp_path / "halves"
@@ -618,7 +369,3 @@ def test_an_interrupted_augment_leaks_nothing_and_goes_on(photos: Path, tmp_path
     assert all(error is None for _, error in augment(items, halves, factor=3))
     assert tree(halves) == tree(whole)
     assert all(path.stat().st_mtime_ns == time for path, time in made.items())
-
-
-def tree(folder: Path) -> dict[Path, bytes]:
-    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
