@@ -30,14 +30,18 @@ def pip_install(*extras: str) -> str:
     """The command that installs extras in the running environment."""
     import shlex
     import shutil
+    import subprocess
 
-    wanted = f"'{DISTRIBUTION}[{','.join(extras)}]'"
+    windows = sys.platform == "win32"
+    wanted = f"{DISTRIBUTION}[{','.join(extras)}]"
+    wanted = f'"{wanted}"' if windows else f"'{wanted}'"
     if "pipx" in Path(sys.prefix).parts:
         return f"pipx runpip {DISTRIBUTION} install {wanted}"
     pip = shutil.which("pip")
     if pip is not None and Path(pip).parent == Path(sys.executable).parent:
         return f"pip install {wanted}"
-    return f"{shlex.quote(sys.executable)} -m pip install {wanted}"
+    python = subprocess.list2cmdline if windows else shlex.join
+    return f"{python([sys.executable])} -m pip install {wanted}"
 
 
 def scikit_image(module: str) -> ModuleType:

@@ -17,7 +17,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from colorcli.errors import ExistsError, PhotoError
@@ -29,6 +29,8 @@ if sys.platform != "win32":  # on Windows an open file cannot be deleted, which 
 PREFIX = ".colorize-"
 SUFFIX = ".tmp"
 
+# What Windows takes of a path, less the name of a temporary file; and of a name.
+_LONGEST, _LONGEST_NAME = 259 - len(f"{PREFIX}123456789abc{SUFFIX}"), 255
 _MINUTE = 60
 _DAY = 24 * 60 * _MINUTE
 
@@ -189,7 +191,22 @@ def scratch_folder() -> Iterator[Path]:
 def unwritable(path: Path, error: OSError) -> PhotoError:
     """The error to report for a file that cannot be written."""
     reason, tip = _REASONS.get(error.errno or 0, (error.strerror or str(error), None))
+    if sys.platform == "win32":
+        reason, tip = _windows_reason(path, error) or (reason, tip)
     return PhotoError(f"{path}: cannot be written: {reason}", tip=tip)
+
+
+def _windows_reason(path: Path, error: OSError) -> tuple[str, str | None] | None:
+    """Windows gives one error for much, and several for a name that is too long."""
+    if isinstance(error, PermissionError):
+        if os.path.isdir(path):  # noqa: PTH112
+            return _REASONS[errno.EISDIR]
+        if os.path.lexists(path):
+            said = "it is read-only, or another program has it open"
+            return said, "close that program or lift the protection, then run it again"
+    if len(str(path.absolute())) >= _LONGEST or len(path.name) > _LONGEST_NAME:
+        return _REASONS[errno.ENAMETOOLONG]
+    return None
 
 
 def try_folder(folder: Path) -> OSError | None:
@@ -327,11 +344,11 @@ def fill(file: io.FileIO, data: bytes) -> None:
 
 
 def _give_name(temporary: Path, path: Path, *, replace: bool) -> None:
+    if os.name == "nt":
+        _patiently(lambda: temporary.replace(path) if replace else temporary.rename(path))
+        return
     if replace:
         temporary.replace(path)
-        return
-    if os.name == "nt":
-        temporary.rename(path)  # never replaces on Windows
         return
     try:
         # Unlike a rename, a link fails if another process created the file meanwhile.
@@ -345,6 +362,18 @@ def _give_name(temporary: Path, path: Path, *, replace: bool) -> None:
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, "exists", str(path)) from None
         temporary.rename(path)
+
+
+def _patiently(rename: Callable[[], object]) -> None:
+    """Scanners of viruses and indexers open, for a moment, what has just been written."""
+    for wait in (0.02, 0.05, 0.1, 0.2, 0.4):
+        try:
+            rename()
+        except PermissionError:
+            time.sleep(wait)
+        else:
+            return
+    rename()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-ENDINGS = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-)
-"""The signals that ask a program to end; Windows has none for a closed terminal."""
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+ENDINGS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
+"""The signals that ask a program to end; SIGBREAK is Ctrl-Break on Windows."""
 
 _REPEATED = getattr(signal, "SIGHUP", None)
 """A shell and the system may both send it when a terminal is closed: not a second request."""

@@ -107,7 +107,7 @@ def identity(path: Path) -> tuple[int, int] | None:
         status = path.stat()
     except (OSError, ValueError):
         return None
-    return status.st_dev, status.st_ino
+    return (status.st_dev, status.st_ino) if status.st_ino else None  # some shares number none
 
 
 def _is_short(path: Path) -> bool:
@@ -123,5 +123,7 @@ def _is_refused(path: Path) -> bool:
     try:
         path.lstat()
     except (OSError, ValueError) as error:
-        return isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG
+        return isinstance(error, OSError) and (
+            error.errno == errno.ENAMETOOLONG or (os.name == "nt" and len(path.name) > 255)
+        )
     return False

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -92,7 +94,7 @@ def _enter(
             if not _enter_once(folder, entered):
                 continue
             with os.scandir(folder) as listing:
-                entries = [entry for entry in listing if not entry.name.startswith(".")]
+                entries = [entry for entry in listing if not _is_hidden(entry)]
         except OSError as error:
             reason = f"the folder cannot be listed: {error.strerror}"
             found.append(Entry(folder, reason, is_folder=True))
@@ -145,3 +147,11 @@ def _enter_once(folder: Path, entered: set[tuple[int, int]]) -> bool:
     fresh = one not in entered
     entered.add(one)
     return fresh
+
+
+def _is_hidden(entry: os.DirEntry[str]) -> bool:
+    if sys.platform == "win32":  # the recycle bin among them
+        hidden = stat.FILE_ATTRIBUTE_HIDDEN | stat.FILE_ATTRIBUTE_SYSTEM
+        if entry.stat(follow_symlinks=False).st_file_attributes & hidden:
+            return True
+    return entry.name.startswith(".")

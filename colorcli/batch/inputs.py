@@ -42,13 +42,13 @@ def find(paths: Sequence[Path], root: Path | None = None) -> Iterator[Found]:
         root: the output folder, not searched if it lies in one of them.
     """
     seen: set[str] = set()
-    folders = {os.path.abspath(path) for path in paths if is_folder(path)}  # noqa: PTH100
+    folders = {_key(path) for path in paths if is_folder(path)}
     for path in paths:
         if _is_of_earlier_outputs(path, folders):
             yield Found(path, Path(), path, skip=EARLIER_OUTPUTS)
             continue
         if not is_folder(path):
-            key = os.path.abspath(path)  # noqa: PTH100
+            key = _key(path)
             if key not in seen:
                 seen.add(key)
                 yield found_alone(path)
@@ -57,7 +57,7 @@ def find(paths: Sequence[Path], root: Path | None = None) -> Iterator[Found]:
         for entry in walk(path, leave_out=root):
             photos += entry.skip != NOT_READ
             if len(paths) > 1:  # a single folder yields no photo twice
-                key = os.path.abspath(entry.path)  # noqa: PTH100
+                key = _key(entry.path)
                 if key in seen:
                     continue
                 seen.add(key)
@@ -72,7 +72,7 @@ def find(paths: Sequence[Path], root: Path | None = None) -> Iterator[Found]:
 
 def _is_of_earlier_outputs(path: Path, folders: set[str]) -> bool:
     """Whether `path` is a folder `x.color` and the folder `x` is an input too."""
-    name = os.path.abspath(path)  # noqa: PTH100
+    name = _key(path)
     return name in folders and name.endswith(MARK) and name.removesuffix(MARK) in folders
 
 
@@ -107,3 +107,8 @@ def places_of(folders: Sequence[Path], root: Path, *, alone: bool) -> dict[Path,
                 tip="colour them one at a time, each with its own -o",
             )
     return places
+
+
+def _key(path: Path) -> str:
+    """One for all spellings of a path; on Windows whatever its case."""
+    return os.path.normcase(os.path.abspath(path))  # noqa: PTH100

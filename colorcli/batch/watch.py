@@ -99,7 +99,7 @@ class Watch:
             for path, signature in now.items()
             if self._last.get(path) == signature
             and self._taken.get(path) != signature
-            and os.access(path, os.R_OK)
+            and _can_be_read(path)
         ]
         self._last = known
         self._taken = {path: self._taken[path] for path in self._taken if path in known}
@@ -161,3 +161,12 @@ def _signature(path: Path) -> _Signature | None:
     except OSError:
         return None
     return (status.st_size, status.st_mtime_ns) if status.st_size else None
+
+
+def _can_be_read(path: Path) -> bool:
+    """Whether it opens: on Windows not while its writer shares it with nobody."""
+    try:
+        path.open("rb").close()
+    except OSError:
+        return False
+    return True

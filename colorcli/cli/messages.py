@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
 
 _COLOURS = {"error": "31;1", "warning": "33", "tip": "36", "note": "2"}
 
@@ -66,7 +67,23 @@ def uses_colour() -> bool:
     """Whether standard error is a terminal that wants colour (https://no-color.org)."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
-    return is_terminal()
+    return is_terminal() and _understands_escapes()
+
+
+@cache
+def _understands_escapes() -> bool:
+    """Whether the terminal does; the console of Windows has to be told."""
+    if sys.platform == "win32":
+        import ctypes
+
+        mode, kernel = ctypes.c_ulong(), ctypes.windll.kernel32
+        kernel.GetStdHandle.restype = ctypes.c_void_p
+        handle = ctypes.c_void_p(kernel.GetStdHandle(-12))
+        return bool(
+            kernel.GetConsoleMode(handle, ctypes.byref(mode))
+            and kernel.SetConsoleMode(handle, mode.value | 4)
+        )
+    return True
 
 
 def is_terminal() -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
@@ -57,4 +59,6 @@ def lost(error: OSError) -> None:
     """
     if isinstance(error, BrokenPipeError):
         raise error
+    if sys.platform == "win32" and error.errno == errno.EINVAL:  # so it is called there
+        raise BrokenPipeError(*error.args) from error
     raise PhotoError(f"standard output: cannot be written ({error.strerror})") from error

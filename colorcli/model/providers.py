@@ -89,6 +89,8 @@ class Execution(NamedTuple):
         """A session whose options have these configuration entries and attributes."""
         import onnxruntime as ort
 
+        # On Windows the environment variable set in `colorcli` is not heeded.
+        ort.disable_telemetry_events()
         options = ort.SessionOptions()
         options.log_severity_level = _SILENT
         # Sessions run in turn; spinning idle ones take cores from the others: 1.3-1.7 times slower.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 
+import cv2
+
 from colorcli.photo import cicp, exif
 from colorcli.photo.boxes import walk
 from colorcli.photo.header import Header, MalformedError
@@ -20,12 +22,25 @@ _DEPTHS = (8, 8, 10, 12)
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
 
 
+def refuse_without_codec() -> None:
+    """Refuse AVIF where OpenCV cannot read and write it, as its wheels for Windows cannot.
+
+    Raises:
+        MalformedError: it cannot.
+    """
+    if not cv2.haveImageWriter("a.avif"):
+        raise MalformedError(
+            "this OpenCV is built without AVIF, as on Windows", tip="use PNG instead"
+        )
+
+
 def inspect(data: bytes) -> Header:
     """Read the properties and items of an AVIF.
 
     Raises:
         MalformedError: it is cut off, has no size, or is of an unsupported kind.
     """
+    refuse_without_codec()
     top = list(walk(data))
     meta = next(((start, stop) for name, start, stop in top if name == b"meta"), None)
     if meta is None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,7 +16,7 @@ import numpy as np
 from colorcli.errors import PhotoError
 from colorcli.files import scratch_folder
 from colorcli.memory import is_out_of_memory
-from colorcli.photo import bmp, exif, icc, jp2, jpeg, png, pnm, tiff, webp, xmp
+from colorcli.photo import avif, bmp, exif, icc, jp2, jpeg, png, pnm, tiff, webp, xmp
 from colorcli.photo.formats import FAMILIES, FORMATS, Family, suffix_of
 from colorcli.photo.header import MalformedError
 from colorcli.photo.image import Array, Metadata, Photo, reduced
@@ -221,7 +223,7 @@ def _encoded_in_file(pixels: Array, parameters: list[int]) -> bytes:
     if min(height, width) < _JPEG2000_LEAST:
         raise MalformedError(_refusal("jpeg2000", height, width))
     with scratch_folder() as folder:
-        path = folder / "photo.jp2"
+        path = _opened_by_opencv(folder) / "photo.jp2"
         try:
             done, _ = overhear(lambda: cv2.imwrite(str(path), pixels, parameters))
         except cv2.error as error:
@@ -236,8 +238,20 @@ def _encoded_in_file(pixels: Array, parameters: list[int]) -> bytes:
     return data
 
 
+def _opened_by_opencv(folder: Path) -> Path:
+    """The folder by a name that OpenCV can open: on Windows it takes names for ANSI, not UTF-8."""
+    if sys.platform == "win32" and not str(folder).isascii():
+        import ctypes
+
+        short = ctypes.create_unicode_buffer(32768)
+        ctypes.windll.kernel32.GetShortPathNameW(str(folder), short, len(short))
+        return Path(short.value or folder)
+    return folder
+
+
 def _avif(pixels: Array, quality: int, metadata: Metadata) -> bytes:
     """Encode an AVIF. OpenCV adds the metadata, because AVIF's boxes hold offsets to each other."""
+    avif.refuse_without_codec()
     kinds = {
         cv2.IMAGE_METADATA_EXIF: metadata.exif,
         cv2.IMAGE_METADATA_XMP: metadata.xmp,

@@ -10,9 +10,9 @@ import pytest
 from skimage import data
 
 from colorcli.errors import PhotoError
-from colorcli.photo import Photo, read_photo
+from colorcli.photo import Photo, encode_photo, read_photo
 
-from .samples import camera, camera16
+from .samples import Tint, camera, camera16
 
 OF_LIBVIPS = Path(__file__).with_name("libvips.avif")
 
@@ -89,3 +89,15 @@ def test_tones_of_HDR_are_refused_by_name(transfer: int, name: str) -> None:
     with pytest.raises(PhotoError, match=name) as refused:
         read_photo(stated(avif(camera()), transfer=transfer))
     assert refused.value.tip
+
+
+def test_where_opencv_lacks_avif_the_photo_is_not_called_damaged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = avif(camera())
+    photo = read_photo(file)
+    monkeypatch.setattr(cv2, "haveImageWriter", lambda name: not name.endswith(".avif"))
+    with pytest.raises(PhotoError, match="built without AVIF"):
+        read_photo(file)
+    with pytest.raises(PhotoError, match="cannot be written as avif: this OpenCV is built without"):
+        encode_photo(photo, Tint(), format="avif", model="m")
