@@ -38,10 +38,15 @@ def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 
 
 @pytest.fixture(scope="session", autouse=True)
-def heeding_ctrl_c() -> None:
-    """A shell starts background jobs with Ctrl-C ignored, which their children inherit."""
+def heeding_signals() -> None:
+    """A shell starts background jobs that ignore Ctrl-C, nohup those that outlive a terminal.
+
+    What they start inherits that.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="module")
