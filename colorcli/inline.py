@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from colorcli.photo.encode import jpeg_options
+
 
 def encode_jpeg(rgb: NDArray[Any], quality: int) -> bytes:
     """A JPEG without any metadata.
@@ -20,14 +22,7 @@ def encode_jpeg(rgb: NDArray[Any], quality: int) -> bytes:
         quality: 0-100.
     """
     bgr = np.ascontiguousarray(rgb[..., ::-1])
-    # 4:4:4: these pages are about colour.
-    options = [
-        cv2.IMWRITE_JPEG_QUALITY,
-        quality,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-    ]
-    return cv2.imencode(".jpg", bgr, options)[1].tobytes()
+    return cv2.imencode(".jpg", bgr, jpeg_options(quality))[1].tobytes()
 
 
 def data_uri(jpeg: bytes) -> str:

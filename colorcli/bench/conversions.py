@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import cv2
 import numpy as np
@@ -181,8 +181,7 @@ def _work(
         return partial(_file, Colorizer(model), data.tobytes(), size, tile)
     photo = Photo.from_array(gray)
     if scope == "network":
-        watch = _Watched(model)
-        return partial(_network, watch, photo, size, tile)
+        return partial(_network, model, photo, size, tile)
     return partial(_conversion, Colorizer(model), photo, size, tile)
 
 
@@ -199,23 +198,8 @@ def _file(colorizer: Colorizer, data: bytes, size: Size, tile: int | None) -> fl
     return perf_counter() - began
 
 
-def _network(watch: _Watched, photo: Photo, size: Size, tile: int | None) -> float:
-    watch.seconds = 0.0
-    Colorizer(watch).predict(photo, size=size, tile=tile)
-    return watch.seconds
-
-
-class _Watched(Model):
-    """A model that sums the time spent in its sessions."""
-
-    def __init__(self, model: Model) -> None:
-        self.__dict__.update(model.__dict__)
-        self.seconds = 0.0
-
-    def run_graph(self, name: str, feeds: dict[str, Any], *, stays: bool = False) -> list[Any]:
-        """As `Model.run_graph`."""
-        began = perf_counter()
-        try:
-            return super().run_graph(name, feeds, stays=stays)
-        finally:
-            self.seconds += perf_counter() - began
+def _network(model: Model, photo: Photo, size: Size, tile: int | None) -> float:
+    seconds: list[float] = []
+    watched = model.watched(lambda _name, _feeds, took: seconds.append(took))
+    Colorizer(watched).predict(photo, size=size, tile=tile)
+    return sum(seconds)

@@ -24,6 +24,7 @@ from colorcli.files import unwritable, write_whole
 from colorcli.lab import L_from_gray, gray_from_rgb, lab_to_rgb
 from colorcli.looks import identity
 from colorcli.photo import read_rgb
+from colorcli.photo.encode import jpeg_options
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -331,8 +332,5 @@ def _safe(label: str) -> str:
 
 def _encoded(picture: Array, ending: str) -> bytes:
     ordered = picture if picture.ndim == 2 else np.ascontiguousarray(picture[..., ::-1])
-    options = []
-    if ending in _JPEG:
-        sampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
-        options = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
+    options = jpeg_options(95) if ending in _JPEG else []
     return bytes(cv2.imencode(ending, ordered, options)[1])

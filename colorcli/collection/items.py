@@ -21,7 +21,7 @@ from colorcli.walk import walk
 
 T = TypeVar("T")
 
-_GIVEN_SPLITS = ("train", "val", "test")
+SPLITS = ("train", "val", "test")
 
 VALIDATION = 0.1
 """Share of the photos held out if no split is given."""
@@ -256,7 +256,7 @@ def _from_tree(root: Path, validation: float) -> list[Item]:
         key = relative.as_posix()
         folders = relative.parts[:-1]
         split = listed.get(key)
-        if given and folders and folders[0] in _GIVEN_SPLITS:
+        if given and folders and folders[0] in SPLITS:
             split = split or folders[0]
             folders = folders[1:]
         split = split or hashed_split(key, validation)

@@ -7,10 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from colorcli.collection.items import Item, hashed_fraction
+from colorcli.collection.items import SPLITS, Item, hashed_fraction
 from colorcli.errors import UsageError
-
-SPLITS = ("train", "val", "test")
 
 
 def shares_of(text: str) -> tuple[float, ...]:

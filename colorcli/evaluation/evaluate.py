@@ -160,8 +160,8 @@ def mean_colour(items: Sequence[Item], limit: int = _MEAN_SAMPLE) -> tuple[float
     return float(a), float(b)
 
 
-def centre_crop(rgb: Array, side: int) -> Array:
-    """Scale the short side to `side` and take the central square.
+def central_square(rgb: Array, side: int) -> Array:
+    """The central square of a picture, rescaled.
 
     Args:
         rgb: uint8 (H, W, 3).
@@ -171,12 +171,11 @@ def centre_crop(rgb: Array, side: int) -> Array:
         uint8 (side, side, 3).
     """
     height, width = rgb.shape[:2]
-    scale = side / min(height, width)
-    size = max(side, round(width * scale)), max(side, round(height * scale))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    scaled = cv2.resize(rgb, size, interpolation=method)
-    top, left = (scaled.shape[0] - side) // 2, (scaled.shape[1] - side) // 2
-    return scaled[top : top + side, left : left + side]
+    short = min(height, width)
+    top, left = (height - short) // 2, (width - short) // 2
+    cut = rgb[top : top + short, left : left + short]
+    method = cv2.INTER_AREA if short > side else cv2.INTER_CUBIC
+    return cv2.resize(cut, (side, side), interpolation=method)
 
 
 class _Photo:
@@ -191,7 +190,7 @@ class _Photo:
     @classmethod
     def read(cls, item: Item, crop: int | None) -> _Photo:
         rgb = read_rgb(item.read())
-        return cls(rgb if crop is None else centre_crop(rgb, crop))
+        return cls(rgb if crop is None else central_square(rgb, crop))
 
     def predict(self, name: str, model: Predict) -> None:
         start = time.perf_counter()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import copy
+from time import perf_counter
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,6 +18,9 @@ from colorcli.model.spec import GraphSpec, ModelSpec, find_model
 Features: TypeAlias = dict[str, Any]
 """Outputs of the low-level graph, by the input names of the graphs that read them: arrays, or
 `onnxruntime.OrtValue` that stay on the GPU. L itself in a model without a low-level graph."""
+
+Watch: TypeAlias = Callable[[str, Features, float], None]
+"""Called after each run of a graph, with the graph's name, its inputs and the seconds it took."""
 
 _NO_MEMORY = (
     "Failed to allocate memory",
@@ -44,6 +50,7 @@ class Model:
         self.precision = precision
         self._execution = execution
         self._sessions = sessions
+        self._watch: Watch | None = None
         self._inputs = {
             name: [node.name for node in session.get_inputs()] for name, session in sessions.items()
         }
@@ -107,6 +114,12 @@ class Model:
                 f"CUDA cannot run this model: {error}",
                 tip="close other programs on the GPU, or use --device cpu" if full else CUDA_TIP,
             ) from None
+
+    def watched(self, watch: Watch) -> Model:
+        """The same model, on the same sessions, reporting each run of a graph to `watch`."""
+        model = copy(self)
+        model._watch = watch
+        return model
 
     @property
     def provider(self) -> str:
@@ -210,7 +223,7 @@ class Model:
         return values
 
     def run_graph(self, name: str, feeds: Features, *, stays: bool = False) -> list[Any]:
-        """Run one graph. All other methods go through it, so a subclass can observe.
+        """Run one graph. All other methods go through it.
 
         Args:
             name: name of the graph in `model.json`.
@@ -224,25 +237,31 @@ class Model:
             ModelError: the graph cannot be run on these inputs.
             MemoryError: device memory is insufficient.
         """
-        session = self._sessions[name]
+        began = perf_counter()
         try:
-            if self._execution.memory is None:
-                return list(session.run(None, feeds))
-            binding = session.io_binding()
-            for key, value in feeds.items():
-                if isinstance(value, np.ndarray):
-                    binding.bind_cpu_input(key, value)
-                else:
-                    binding.bind_ortvalue_input(key, value)
-            for node in session.get_outputs():
-                binding.bind_output(node.name, *self._execution.memory)
-            session.run_with_iobinding(binding)
-            return list(binding.get_outputs() if stays else binding.copy_outputs_to_cpu())
+            outputs = self._outputs(self._sessions[name], feeds, stays=stays)
         except Exception as error:  # onnxruntime's own exceptions share no base class
             if any(words in str(error) for words in _NO_MEMORY):
                 raise MemoryError(f"{name}: {reason_of(error)}") from None
             path = self.spec.graphs_at(self.precision.name)[name].path
             raise ModelError(f"{path}: the graph cannot be run ({reason_of(error)})") from None
+        if self._watch is not None:
+            self._watch(name, feeds, perf_counter() - began)
+        return outputs
+
+    def _outputs(self, session: Any, feeds: Features, *, stays: bool) -> list[Any]:
+        if self._execution.memory is None:
+            return list(session.run(None, feeds))
+        binding = session.io_binding()
+        for key, value in feeds.items():
+            if isinstance(value, np.ndarray):
+                binding.bind_cpu_input(key, value)
+            else:
+                binding.bind_ortvalue_input(key, value)
+        for node in session.get_outputs():
+            binding.bind_output(node.name, *self._execution.memory)
+        session.run_with_iobinding(binding)
+        return list(binding.get_outputs() if stays else binding.copy_outputs_to_cpu())
 
 
 def _open_graphs(

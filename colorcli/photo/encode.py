@@ -183,12 +183,15 @@ def _tag(profile: bytes | None) -> bytes | None:
     return icc.srgb()
 
 
+def jpeg_options(quality: int) -> list[int]:
+    """OpenCV's options of a JPEG that keeps colours at full resolution (4:4:4)."""
+    sampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
+    return [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
+
+
 def _parameters(format: str, quality: int) -> list[int]:  # noqa: A002
     if format == "jpeg":
-        return [
-            cv2.IMWRITE_JPEG_QUALITY, quality,
-            cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-        ]  # fmt: skip
+        return jpeg_options(quality)
     if format == "webp":
         if quality < 100:
             return [cv2.IMWRITE_WEBP_QUALITY, quality]

@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 from numpy.typing import NDArray
 
 from colorcli.collection.items import Item, hashed_fraction
 from colorcli.errors import PhotoError
 from colorcli.evaluation.comparison import pictures_of
-from colorcli.evaluation.evaluate import GRAY, Predict
+from colorcli.evaluation.evaluate import GRAY, Predict, central_square
 from colorcli.inline import encode_jpeg
 from colorcli.photo import read_rgb
 
@@ -76,21 +75,11 @@ def make_pictures(
             failed.append((item.key, str(error)))
             continue
         yield [
-            _picture(system, item.key, square(picture), seed)
+            _picture(system, item.key, central_square(picture, SIDE), seed)
             for system, picture in pictures_of(rgb, models, truth=truth).items()
             if system != GRAY
         ]
         made += 1
-
-
-def square(rgb: NDArray[Any]) -> NDArray[Any]:
-    """The central square of `rgb` (H, W, 3), rescaled to (`SIDE`, `SIDE`, 3)."""
-    height, width = rgb.shape[:2]
-    short = min(height, width)
-    top, left = (height - short) // 2, (width - short) // 2
-    cut = rgb[top : top + short, left : left + short]
-    way = cv2.INTER_AREA if short > SIDE else cv2.INTER_CUBIC
-    return cv2.resize(cut, (SIDE, SIDE), interpolation=way)
 
 
 def _picture(system: str, photo: str, rgb: NDArray[Any], seed: int) -> Picture:

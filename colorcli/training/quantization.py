@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -170,26 +169,12 @@ def _record(
     for name in model.spec.graphs_at("fp32"):
         (folder / name).mkdir()
         recorded[name] = _Recorded(folder / name)
-    watched = _Watched(model, recorded)
-    colorizer = Colorizer(watched)
+    colorizer = Colorizer(model.watched(lambda name, feeds, _: recorded[name].add(feeds)))
     for L in photos:
         colorizer.predict_L(L, size="auto")
     if not len(recorded["colorization"]):
         raise PhotoError("no calibration photo can be read")
     return recorded
-
-
-class _Watched(Model):
-    """A model that records the feeds of its graphs."""
-
-    def __init__(self, model: Model, recorded: dict[str, _Recorded]) -> None:
-        self.__dict__.update(model.__dict__)
-        self._recorded = recorded
-
-    def run_graph(self, name: str, feeds: Feeds, *, stays: bool = False) -> list[Any]:
-        """As `Model.run_graph`."""
-        self._recorded[name].add(feeds)
-        return super().run_graph(name, feeds, stays=stays)
 
 
 def _lightnesses(items: Iterable[Item], spec: ModelSpec) -> Iterator[NDArray[np.float32]]:

@@ -18,7 +18,7 @@ from colorcli.errors import PhotoError, UsageError
 from colorcli.evaluation.evaluate import (
     CONSTANT,
     GRAY,
-    centre_crop,
+    central_square,
     evaluate,
     mean_colour,
 )
@@ -185,15 +185,21 @@ def test_the_constant_is_the_mean_colour(items: list[Item], photos: Path) -> Non
     assert mean_colour([]) == (0.0, 0.0)
 
 
-@pytest.mark.parametrize("shape", [(40, 60), (60, 40), (7, 7), (300, 21)])
+@pytest.mark.parametrize("shape", [(40, 60), (60, 40), (7, 7), (300, 21), (1, 900)])
 def test_a_crop_is_central_and_square(shape: tuple[int, int]) -> None:
     rgb = np.zeros((*shape, 3), np.uint8)
     rgb[shape[0] // 2, shape[1] // 2] = 255
-    crop = centre_crop(rgb, 32)
+    crop = central_square(rgb, 32)
     assert crop.shape == (32, 32, 3)
     row, column = np.unravel_index(crop[..., 0].argmax(), (32, 32))
     assert 11 <= row <= 20
     assert 11 <= column <= 20
+
+
+def test_a_crop_is_the_whole_height_of_a_wide_picture() -> None:
+    wide = np.zeros((300, 900, 3), np.uint8)
+    wide[:, 300:600] = 255
+    assert central_square(wide, 32).min() == 255
 
 
 def test_crops_all_count_alike(items: list[Item]) -> None:

@@ -14,9 +14,10 @@ import pytest
 from skimage import data
 
 from colorcli.collection.items import open_collection
+from colorcli.evaluation.evaluate import central_square
 from colorcli.study.key import read_key
 from colorcli.study.page import ORDER, study_page
-from colorcli.study.pictures import SIDE, Picture, make_pictures, square
+from colorcli.study.pictures import SIDE, Picture, make_pictures
 
 from .making import PHOTOS, make
 
@@ -53,7 +54,7 @@ def test_the_pictures_are_what_the_key_says(folder: Path, photos: Path) -> None:
     for picture, _, jpeg in shown_on(folder / "study.html")[1]:
         origin = key.pictures[picture]
         rgb = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
-        true = square(cv2.imread(str(photos / origin.photo), cv2.IMREAD_COLOR_RGB))
+        true = central_square(cv2.imread(str(photos / origin.photo), cv2.IMREAD_COLOR_RGB), SIDE)
         off = np.abs(rgb.astype(int) - true).mean()
         assert (off < 4) == (origin.system == "true")
 
@@ -140,17 +141,6 @@ def test_identical_pictures_of_two_systems_have_ids_of_their_own(photos: Path) -
     one, two = (picture for picture in made if picture.system != "true")
     assert one.jpeg == two.jpeg
     assert one.id != two.id
-
-
-@pytest.mark.parametrize("shape", [(224, 224), (300, 500), (500, 300), (40, 1000), (1, 1)])
-def test_any_photo_becomes_a_square(shape: tuple[int, int]) -> None:
-    assert square(np.zeros((*shape, 3), np.uint8)).shape == (SIDE, SIDE, 3)
-
-
-def test_the_square_is_the_middle() -> None:
-    wide = np.zeros((300, 900, 3), np.uint8)
-    wide[:, 300:600] = 255
-    assert square(wide).min() == 255
 
 
 def test_the_order_is_each_participants_own_and_no_photo_follows_itself() -> None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from colorcli.cli import messages
-from colorcli.cli.options import given
 from colorcli.cli.outputs import refuse_among
+from colorcli.cli.settings import chosen_settings, refuse_changes, settled
 from colorcli.cli.training import (
     choose_device,
     decode_photos,
@@ -30,11 +29,6 @@ if TYPE_CHECKING:
     from colorcli.training.config import TrainConfig
     from colorcli.training.progress import Progress
     from colorcli.training.trainer import Trainer
-
-_OPTION = {"global_features": "no_global"}
-"""Setting of a run → parameter of `train`, if they differ."""
-
-_SETTING = {option: setting for setting, option in _OPTION.items()}
 
 
 def train(
@@ -187,39 +181,9 @@ def train(
     for option, value in (("learning-rate", learning_rate), ("epochs", epochs), ("hours", hours)):
         if value == 0:
             raise UsageError(f"--{option} 0: nothing would be learned", tip="give more than 0")
-    settings: dict[str, Any] = {
-        "network": network,
-        "width": width,
-        "global_features": not no_global,
-        "global_pool": global_pool,
-        "pretrained": pretrained,
-        "embedding": embedding,
-        "objective": objective,
-        "scene_weight": scene_weight,
-        "optimizer": optimizer,
-        "learning_rate": learning_rate,
-        "weight_decay": weight_decay,
-        "batch": batch,
-        "epochs": epochs,
-        "hours": hours,
-        "dropout": dropout,
-        "size": size,
-        "crop_min": crop_min,
-        "zoom": zoom,
-        "shear": shear,
-        "degrade": degrade,
-        "emulsion": emulsion,
-        "distribution": distribution,
-        "rebalance": rebalance if rebalance < 1 else None,
-        "validation": validation,
-        "limit": limit,
-        "min_chroma": min_chroma,
-        "seed": seed,
-    }
-    asked = {_SETTING.get(name, name) for name in given(ctx)}
-    chosen = {name: value for name, value in settings.items() if name in asked}
+    chosen = chosen_settings(ctx)
     if describe:
-        describe_network(_settled(TrainConfig(), chosen, preset))
+        describe_network(settled(TrainConfig(), chosen, preset))
         return
     if photos is None or out is None:
         raise UsageError("no photos or no --out given", tip="colorize train PHOTOS --out RUN")
@@ -233,8 +197,8 @@ def train(
     with run.claimed():
         if resume:
             begun = TrainConfig.load(run.config_path, unsaid=chosen)
-            config = _settled(begun, chosen, preset, resume=True)
-            _refuse_changes(out, begun, config)
+            config = settled(begun, chosen, preset, resume=True)
+            refuse_changes(out, begun, config)
         elif run.checkpoint_path.exists():
             raise UsageError(
                 f"{out}: already holds a run",
@@ -242,7 +206,7 @@ def train(
             )
         else:
             run.refuse_strangers()
-            config = _settled(TrainConfig(), chosen, preset)
+            config = settled(TrainConfig(), chosen, preset)
         place = choose_device(device)
         bf16 = use_bf16(precision, place)
         rehearse(config, run, resume=resume, init=init)
@@ -321,60 +285,3 @@ def _train(trainer: Trainer, report_every: int) -> None:
         messages.say(f"interrupted; continue with: colorize train … --out {run.folder} --resume")
         raise typer.Exit(128 + (trainer.stopped_by or signal.SIGINT))
     print(run.folder)
-
-
-_SAID_AGAIN = ("objective", "optimizer", "learning_rate", "batch", "weight_decay")
-
-
-def _settled(
-    base: TrainConfig, chosen: dict[str, Any], preset: str | None, *, resume: bool = False
-) -> TrainConfig:
-    """The settings `base`, overridden by a preset, then by those chosen one by one.
-
-    For a resumed run the preset repeats only the settings in `_SAID_AGAIN`: all others, including
-    the budget, stay as begun.
-
-    Raises:
-        UsageError: there is no such preset or network.
-    """
-    from colorcli.training.networks import get_network
-
-    if preset == "paper":
-        network = get_network(chosen.get("network", base.network))
-        whole = chosen.get("global_features", base.global_features)
-        own = network.preset if whole else network.baseline or network.preset
-        if own is None:
-            raise UsageError(
-                f"--preset paper: the network {network.name!r} is from no paper",
-                tip="leave the preset out",
-            )
-        values = asdict(own)
-        if resume:
-            values = {name: values[name] for name in _SAID_AGAIN}
-        return replace(base, **(values | chosen))
-    if preset is not None:
-        raise UsageError(f"no preset is called {preset!r}", tip="the preset is `paper`")
-    return replace(base, **chosen)
-
-
-def _refuse_changes(out: Path, begun: TrainConfig, config: TrainConfig) -> None:
-    """Refuse to continue a run with other settings; only its budget may change.
-
-    Raises:
-        UsageError: a setting differs.
-    """
-    now = asdict(config)
-    for name, was in asdict(begun).items():
-        if name in ("epochs", "hours") or now[name] == was:
-            continue
-        option = "--" + _OPTION.get(name, name).replace("_", "-")
-        if isinstance(was, bool):
-            words = f"without {option}"
-        else:
-            # None is stored only for λ = 1.
-            before, wanted = (1 if value is None else value for value in (was, now[name]))
-            words = f"with {option} {before}, not {wanted}"
-        raise UsageError(
-            f"{out}: the run was begun {words}",
-            tip=f"leave it out to continue as begun, or start another run: --out NEW --init {out}",
-        )
