@@ -167,7 +167,8 @@ def export(
             run.read_scenes(),
             run.read_labels() if card.specialist else [],
         )
-        _write(whole, network, objective, said, halve=False)
+        drawn = _Graphs(objective)
+        _write(whole, network, drawn, said, halve=False)
         difference = largest_difference(whole, reference, objective, probe)
         _refuse_unfaithful(run, difference)
         psnr_full = model_psnr(whole, probe)
@@ -175,7 +176,7 @@ def export(
             return _finish(whole, folder, card, difference, psnr_full, psnr_full, {})
         small = scratch / "small"
         ranks = _reduce(network, objective, probe)
-        _write(small, network, objective, said, halve=True)
+        _write(small, network, drawn, said, halve=True)
         psnr_small = model_psnr(small, probe)
         if psnr_full - psnr_small >= PSNR_LOSS:
             raise ColorizeError(
@@ -257,7 +258,7 @@ def _properties(card: Card, network: Colorizing) -> dict[str, str]:
 def _write(
     folder: Path,
     network: Colorizing,
-    objective: Objective,
+    drawn: _Graphs,
     said: _Said,
     *,
     halve: bool,
@@ -270,7 +271,7 @@ def _write(
         examples = graphs.example_inputs(parts, get_network(config.network).training_size)
     described = {}
     for name, part in parts.items():
-        model = _graph(part, objective, examples)
+        model = drawn.graph(name, part, examples)
         if halve:
             model = graphs.halved(model)
         graphs.describe_graph(model, {**_properties(card, network), "part": name})
@@ -295,11 +296,26 @@ def _write(
             "parameters": said.parameters,
         },
         "input": {"multiple": network.multiple, "halo": network.halo},
-        "output": {"stride": network.stride, "temperature": objective.temperature},
+        "output": {"stride": network.stride, "temperature": drawn.objective.temperature},
         "default_size": card.default_size or get_network(config.network).default_size,
         "graphs": described,
     }
     (folder / "model.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+
+
+class _Graphs:
+    """The graphs of a network's parts, each exported anew only when layers of it were replaced."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self._made: dict[tuple[str, ...], onnx.ModelProto] = {}
+
+    def graph(self, name: str, part: Part, examples: dict[str, Tensor]) -> onnx.ModelProto:
+        """The graph of the part called `name`."""
+        layers = (name, *part.module.state_dict())
+        if layers not in self._made:
+            self._made[layers] = _graph(part, self.objective, examples)
+        return self._made[layers]
 
 
 def _graph(part: Part, objective: Objective, examples: dict[str, Tensor]) -> onnx.ModelProto:

@@ -62,7 +62,7 @@ def to_onnx(
     """Export a module with embedded weights and dynamic N, H and W (`L_global`: only N).
 
     Args:
-        module: in evaluation mode.
+        module: in evaluation mode; its layers no longer work in place afterwards.
         names: of its inputs.
         examples: one tensor per input.
         outputs: names of its outputs.
@@ -79,6 +79,10 @@ def to_onnx(
                 3: torch.export.Dim.AUTO,
             }
         shapes.append(dims)
+    for layer in module.modules():
+        if isinstance(layer, (nn.ReLU, nn.ReLU6)):
+            # In place, they take the exporter as long as all the rest of a deep trunk.
+            layer.inplace = False
     # The exporter warns about torchvision operators, which no network here uses.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), torch.no_grad():
