@@ -13,7 +13,7 @@ import torch
 
 from colorcli.colorizer import Colorizer, FloatL
 from colorcli.errors import UsageError
-from colorcli.training import faithfulness, reduction
+from colorcli.training import reduction
 from colorcli.training.building import load_trained
 from colorcli.training.export import PSNR_LOSS, Blend, Card, Exported, export, export_single
 from colorcli.training.objectives import Objective
@@ -224,22 +224,21 @@ def test_the_single_file_equals_the_three_graphs(
 
 
 def test_large_layers_are_factorised_within_the_allowed_loss(
-    exported: Callable[[str], tuple[Run, Exported]], monkeypatch: pytest.MonkeyPatch
+    exported: Callable[[str], tuple[Run, Exported]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from colorcli.training.export import _reduce
-    from colorcli.training.probe import Probe
-
+    run, whole = exported("fusion")
     monkeypatch.setattr(reduction, "LARGE", 10_000)
-    run, _ = exported("fusion")
-    network, objective = network_of(run)
-    reduction.fold_batch_norm(network)
-    probe = Probe.load(run.folder)
-    before = faithfulness.network_psnr(network, objective, probe)
-    weights = sum(p.numel() for p in network.parameters())
-    ranks = _reduce(network, objective, probe)
-    assert ranks == {"global_.fc1.0": 32}
-    assert sum(p.numel() for p in network.parameters()) < weights
-    assert before - faithfulness.network_psnr(network, objective, probe) < PSNR_LOSS
+    small = export(run, tmp_path / "small", Card("small"))
+    assert small.ranks == {"global_.fc1.0": 32}
+    assert small.psnr_full - small.psnr < PSNR_LOSS
+
+    def weights(folder: Path, graph: str) -> int:
+        model = onnx.load(folder / f"{graph}.onnx")
+        return sum(onnx.numpy_helper.to_array(tensor).size for tensor in model.graph.initializer)
+
+    assert weights(small.folder, "global") < weights(whole.folder, "global")
+    for other in ("low_level", "colorization"):
+        assert weights(small.folder, other) == weights(whole.folder, other)
 
 
 def test_a_model_may_be_more_vivid_than_its_network(
