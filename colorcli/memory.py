@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,13 +10,15 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 _STS_NO_MEM = -4  # OpenCV's base.hpp
 
+_HOST_VM_INFO64 = 4  # mach/host_info.h
+
 ASSUMED = 2 * 1024**3
 """Bytes assumed if the system does not say."""
 
 
 def available_memory() -> int:
     """Bytes available without swapping: the lower of the system's and the container's."""
-    found = [_meminfo(), _cgroup()]
+    found = [_meminfo(), _cgroup(), _windows(), _macos()]
     return min((value for value in found if value is not None), default=ASSUMED)
 
 
@@ -43,6 +46,33 @@ def keep_freed_memory(*, block: int, total: int) -> None:
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, block)
         mallopt(_M_TRIM_THRESHOLD, total)
+
+
+def _windows() -> int | None:
+    if sys.platform == "win32":
+        import ctypes
+
+        # MEMORYSTATUSEX: its own size and the load in the first number; then, each with what is
+        # left of it, the physical memory, what may be allocated at all, and the address space.
+        status = (ctypes.c_uint64 * 8)(64)
+        if ctypes.windll.kernel32.GlobalMemoryStatusEx(status):
+            return min(status[2], status[4])
+    return None
+
+
+def _macos() -> int | None:
+    if sys.platform == "darwin":
+        import ctypes
+
+        system = ctypes.CDLL(None)
+        # A vm_statistics64, with room for later versions; it begins with numbers of pages: free,
+        # active, inactive and wired. Most inactive ones are taken without swapping.
+        pages = (ctypes.c_uint32 * 256)()
+        count = ctypes.c_uint32(len(pages))
+        host = system.mach_host_self()
+        if system.host_statistics64(host, _HOST_VM_INFO64, pages, ctypes.byref(count)) == 0:
+            return (pages[0] + pages[2]) * os.sysconf("SC_PAGE_SIZE")
+    return None
 
 
 def _meminfo() -> int | None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import ctypes
 import platform
+import struct
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -92,6 +95,28 @@ def test_a_container_s_limit_bounds_what_is_available(monkeypatch: pytest.Monkey
     monkeypatch.setattr(memory, "_cgroup", lambda: None)
     assert memory.available_memory() == 8000
     monkeypatch.setattr(memory, "_meminfo", lambda: None)
+    assert memory.available_memory() == memory.ASSUMED
+
+
+@pytest.mark.parametrize(("physical", "commit"), [(5 << 30, 9 << 30), (9 << 30, 5 << 30)])
+def test_windows_is_asked(monkeypatch: pytest.MonkeyPatch, physical: int, commit: int) -> None:
+    """The system's answer as its documentation lays it out; refused unless it is given the size."""
+
+    def answer(status: ctypes.Array[ctypes.c_uint64]) -> int:
+        size, _load, *numbers = struct.unpack("<2I7Q", bytes(status))
+        if size != len(bytes(status)):
+            return 0
+        numbers[:4] = 16 << 30, physical, 20 << 30, commit
+        ctypes.memmove(status, struct.pack("<2I7Q", size, 40, *numbers), size)
+        return 1
+
+    kernel = SimpleNamespace(GlobalMemoryStatusEx=answer)
+    monkeypatch.setattr(ctypes, "windll", SimpleNamespace(kernel32=kernel), raising=False)
+    monkeypatch.setattr(sys, "platform", "win32")
+    for of_linux in ("_meminfo", "_cgroup"):
+        monkeypatch.setattr(memory, of_linux, lambda: None)
+    assert memory.available_memory() == 5 << 30
+    kernel.GlobalMemoryStatusEx = lambda _status: 0
     assert memory.available_memory() == memory.ASSUMED
 
 
