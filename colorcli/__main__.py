@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import codecs
 import io
 import os
 import signal
@@ -32,13 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # large enough for two threads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A name that the terminal's encoding cannot represent is escaped, not an error.
-        sys.stdout.reconfigure(errors="backslashreplace")
-
     try:
         from colorcli.cli.ending import run_command_line
+        from colorcli.cli.streams import spell
 
+        codecs.register_error("spell", spell)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="spell")
         if arguments is None:
             _guard_streams()
             _heed_termination()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import sys
 from collections.abc import Callable, Iterator
@@ -9,6 +10,29 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from colorcli.errors import PhotoError
+
+_SPELLINGS = {
+    "→": "->",
+    "…": "...",
+    "×": "x",
+    "≤": "<=",
+    "–": "-",
+    "—": "-",
+    "Δ": "d",
+    "λ": "lambda",
+}
+
+
+def spell(error: UnicodeError) -> tuple[str | bytes, int]:
+    """For `codecs.register_error`: what the encoding lacks is spelled in ASCII, or escaped.
+
+    On Windows a file or pipe takes the letters of one language only, and no arrow.
+    """
+    if isinstance(error, UnicodeEncodeError):
+        error.end = error.start + 1
+        if spelling := _SPELLINGS.get(error.object[error.start]):
+            return spelling, error.end
+    return codecs.backslashreplace_errors(error)
 
 
 class Guarded:
