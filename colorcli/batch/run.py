@@ -103,6 +103,7 @@ class Batch:
         self._outcomes: deque[Future[Outcome]] = deque()
         self._state: Literal["running", "stopping", "ended"] = "running"
         self._predicting = 1
+        self._saving = 0
         self._fault: BaseException | None = None
 
     def stop(self) -> None:
@@ -133,7 +134,7 @@ class Batch:
         finally:
             self.stop()
             self._loaders.shutdown(wait=False, cancel_futures=True)
-            self._savers.shutdown(wait=True, cancel_futures=True)
+            self._finish_saving()
 
     def _next(self) -> Future[Outcome] | None:
         """The next outcome, finished; None at the end."""
@@ -146,13 +147,20 @@ class Batch:
                 if self._state == "ended" and not self._outcomes:
                     return None
                 self._changed.wait(_GLANCE)
-        # Stopping: wait for photos being written, drop those behind them.
-        self._savers.shutdown(wait=True, cancel_futures=True)
+        self._finish_saving()
         with self._changed:
             while self._outcomes:
                 if (outcome := self._outcomes.popleft()).done():
                     return outcome
         return None
+
+    def _finish_saving(self) -> None:
+        """After a stop: waits for photos being written, drops those behind them."""
+        with self._changed:
+            self._savers.shutdown(wait=False, cancel_futures=True)
+            while self._saving:  # a large one takes minutes, in which a second Ctrl-C must be heard
+                self._changed.wait(_GLANCE)
+        self._savers.shutdown()
 
     def _start(self, target: Callable[[], None]) -> None:
         # A daemon, so that an interrupt need not wait for a prediction.
@@ -251,12 +259,14 @@ class Batch:
             else:
                 outcome.set_result(saving.result())
             with self._changed:
+                self._saving -= 1
                 self._changed.notify_all()
 
         self._room.enter(pixels, self._is_stopping)
         with self._changed:  # so that a stop cannot shut the savers down after the check
             if self._state == "running":
                 saving = self._savers.submit(save, work, colorizer.name, self._settings)
+                self._saving += 1
                 saving.add_done_callback(saved)
 
     def _deliver(self, outcome: Future[Outcome], value: Outcome) -> None:

@@ -4,7 +4,9 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -192,6 +194,38 @@ def test_a_stopped_batch_reports_all_it_wrote(
     assert 3 <= counts.done == len(written) <= 8
     assert counts.failed == 0
     assert not any(name.startswith(".") for name in written)
+
+
+def test_no_photo_is_waited_for_without_a_timeout(
+    album: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Windows nothing else lets a second Ctrl-C through."""
+    saving, waiting = threading.Event(), threading.Event()
+    deaf: list[bool] = []
+
+    def save(*arguments: Any) -> Any:
+        saving.set()
+        assert waiting.wait(60)
+        time.sleep(0.05)
+        saving.clear()
+        return real(*arguments)
+
+    class Pool(ThreadPoolExecutor):
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+            deaf.append(wait and saving.is_set())
+            waiting.set()
+            super().shutdown(wait, cancel_futures=cancel_futures)
+
+    real = run_module.save
+    monkeypatch.setattr(run_module, "save", save)
+    monkeypatch.setattr(run_module, "ThreadPoolExecutor", Pool)
+    batch = Batch(make_plan([str(album)], output="out"), SETTINGS, engine, Workers(1, 1))
+    threading.Thread(target=lambda: saving.wait(60) and batch.stop()).start()
+    outcomes = list(batch)
+    assert [outcome.status for outcome in outcomes] == ["done"]
+    assert len(list(Path("out").iterdir())) == 1
+    assert deaf
+    assert not any(deaf)
 
 
 def most_at_once(monkeypatch: pytest.MonkeyPatch, stage: str, wanted: int = 1) -> Callable[[], int]:
