@@ -22,6 +22,10 @@ PACKAGES = Path(colorcli.errors.__file__).parent.parent
 """The folder of `colorcli`: the tests' processes run in other folders."""
 
 
+# Pipes on Windows would have an encoding of their own.
+SURROUNDINGS = {"PYTHONPATH": str(PACKAGES), "PYTHONIOENCODING": "utf-8"}
+
+
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """A folder with `camera.jpg` (gray), `sub/astronaut.png` (colour) and a file not a photo."""
@@ -64,7 +68,7 @@ def start(tmp_path: Path, model_folder: Path) -> Start:
         return Killed(
             [sys.executable, "-m", "colorcli", *map(str, arguments), *chosen],
             cwd=options.pop("cwd", tmp_path),
-            env={**os.environ, "PYTHONPATH": str(PACKAGES), **(env or {})},
+            env={**os.environ, **SURROUNDINGS, **(env or {})},
             stdin=options.pop("stdin", subprocess.PIPE),
             stdout=options.pop("stdout", subprocess.PIPE),
             stderr=options.pop("stderr", subprocess.PIPE),
