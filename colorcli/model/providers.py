@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import platform
 import re
+import sys
 from collections.abc import Mapping
 from operator import index as index_of
 from pathlib import Path
@@ -19,7 +19,7 @@ from colorcli.processor import cpu_name
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 
-_DRIVER = "nvcuda.dll" if platform.system() == "Windows" else "libcuda.so.1"
+_DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 
 _SILENT = 4
 _DRIVER_TIP = f"install NVIDIA's driver, 580 or newer, then: {pip_install('cuda')}"
