@@ -111,7 +111,7 @@ def whole_file(path: Path, *, replace: bool = False) -> Iterator[io.FileIO]:
         _sweep_once(path.parent)
         with _temporary(path.parent) as (file, temporary):
             yield file
-            os.fsync(file.fileno())
+            _sync(file.fileno())
             if replace:
                 _lend_permissions(path, file)
             if sys.platform == "win32":
@@ -144,7 +144,7 @@ def write_together(files: Sequence[tuple[Path, bytes]]) -> None:
                 _sweep_once(path.parent)
                 file, temporary = stack.enter_context(_temporary(path.parent))
                 fill(file, data)
-                os.fsync(file.fileno())
+                _sync(file.fileno())
             except OSError as error:
                 raise unwritable(path, error) from error
             _lend_permissions(path, file)
@@ -376,6 +376,15 @@ def _patiently(rename: Callable[[], object]) -> None:
     rename()
 
 
+def _sync(descriptor: int) -> None:
+    """Makes sure that a file or folder is on the disk."""
+    if sys.platform == "darwin":  # there `fsync` leaves it in the disk's own, volatile cache
+        with contextlib.suppress(OSError):  # not every disk can: network shares
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
+
+
 def _sync_folder(folder: Path) -> None:
     """Syncs the folder, so that the new name survives a power cut, where the system can."""
     if os.name == "nt":
@@ -383,6 +392,6 @@ def _sync_folder(folder: Path) -> None:
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(descriptor)
+            _sync(descriptor)
         finally:
             os.close(descriptor)

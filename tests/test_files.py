@@ -274,6 +274,28 @@ def test_a_disk_that_takes_a_part_at_a_time_gets_all(
     assert (tmp_path / "a").read_bytes() == bytes(range(100))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="POSIX")
+@pytest.mark.parametrize("can", [True, False], ids=["a disk", "a share"])
+def test_on_macos_the_disk_s_own_cache_is_emptied_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can: bool
+) -> None:
+    asked: list[object] = []
+
+    def control(_descriptor: int, command: int) -> None:
+        asked.append(command)
+        if not can:
+            raise OSError(errno.ENOTSUP, "unsupported")
+
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(files.fcntl, "F_FULLFSYNC", 51, raising=False)
+    monkeypatch.setattr(files.fcntl, "fcntl", control)
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: asked.append("fsync"))
+    write_whole(tmp_path / "photo.png", b"whole")
+    of_each = [51] if can else [51, "fsync"]
+    assert asked == of_each * 2  # the file and its folder
+    assert (tmp_path / "photo.png").read_bytes() == b"whole"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what a descriptor is")
 @pytest.mark.parametrize("replace", [False, True])
 def test_bytes_reach_the_disk_before_the_name_and_the_name_at_last(
