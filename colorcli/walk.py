@@ -16,7 +16,12 @@ from colorcli.photo import FOREIGN, FORMATS
 EARLIER_OUTPUT = "an earlier output"
 EARLIER_OUTPUTS = "a folder of earlier outputs"
 
+PHOTOS_LIBRARY = "a Photos library: export photos from it first"
+
 NOT_READ = "this kind of picture is not supported: convert it to PNG or TIFF first"
+
+_LIBRARY = ".photoslibrary"
+"""The end of a folder in which macOS' Photos keeps originals, previews and thumbnails."""
 
 MARK = ".color"
 """The end of an output's stem, or of an output folder's name."""
@@ -42,10 +47,10 @@ def walk(folder: Path, *, leave_out: Path | None = None) -> list[Entry]:
     """The photos in `folder` and below it, sorted by path.
 
     A photo is a file whose suffix names a known format. Hidden files and folders (`._*` of macOS
-    among them) and `leave_out` are ignored. Other pictures (`FOREIGN`) and earlier outputs become
-    entries with `skip`: the photo `x.color.jpg` beside a photo `x`, the folder `x.color` beside a
-    folder `x`. Symlinks are followed, but no folder is entered twice, so loops end; a broken
-    symlink with a photo's suffix is an entry with `error`.
+    among them) and `leave_out` are ignored. Other pictures (`FOREIGN`), libraries of macOS' Photos
+    and earlier outputs become entries with `skip`: the photo `x.color.jpg` beside a photo `x`, the
+    folder `x.color` beside a folder `x`. Symlinks are followed, but no folder is entered twice, so
+    loops end; a broken symlink with a photo's suffix is an entry with `error`.
 
     Args:
         folder: where to begin; must exist.
@@ -109,6 +114,8 @@ def _enter(
             elif entry.name.endswith(MARK) and entry.name.removesuffix(MARK) in inside:
                 if identity(path) not in entered:
                     found.append(Entry(path, skip=EARLIER_OUTPUTS))
+            elif entry.name.lower().endswith(_LIBRARY):
+                found.append(Entry(path, skip=PHOTOS_LIBRARY))
             elif entry.is_symlink():
                 link(path)
             else:

@@ -9,7 +9,7 @@ import pytest
 
 from colorcli.batch.plan import Job, make_plan
 from colorcli.errors import UsageError
-from colorcli.walk import NOT_READ
+from colorcli.walk import NOT_READ, PHOTOS_LIBRARY
 
 from .trees import pairs, touch
 
@@ -32,6 +32,20 @@ def test_pictures_that_are_not_read_are_left_out_and_said() -> None:
 def test_a_folder_of_pictures_that_are_not_read_holds_no_photos() -> None:
     touch("a/IMG_1.heic")
     assert [job.error for job in make_plan(["a"]) if job.error] == ["no photos in this folder"]
+
+
+def test_a_library_of_photos_is_entered_only_when_named() -> None:
+    library = "Pictures/Photos Library.photoslibrary"
+    touch("Pictures/a.jpg", f"{library}/originals/0/b.jpg", "Pictures/Old.PhotosLibrary/c.jpg")
+    jobs = make_plan(["Pictures"])
+    assert pairs(jobs) == [("Pictures/a.jpg", "Pictures.color/a.jpg")]
+    skipped = {job.source.name: job.skip for job in jobs if job.skip}
+    assert skipped == dict.fromkeys(
+        ["Photos Library.photoslibrary", "Old.PhotosLibrary"], PHOTOS_LIBRARY
+    )
+    named = make_plan([f"{library}/originals"], output="out")
+    assert pairs(named) == [(f"{library}/originals/0/b.jpg", "out/0/b.jpg")]
+    assert [job.is_work for job in make_plan([library], output="out")] == [True]
 
 
 def test_earlier_outputs_are_not_coloured_again() -> None:
