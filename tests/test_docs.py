@@ -65,7 +65,8 @@ def test_what_is_shown_can_be_typed(line: str) -> None:
 
 
 def test_the_example_of_the_readme_runs() -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     names = {"gray": data.camera()}
     exec(code, names)
     assert names["rgb"].shape == (*names["gray"].shape, 3)
