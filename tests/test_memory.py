@@ -89,6 +89,8 @@ def test_limits_of_the_first_version_count(tmp_path: Path, path: str) -> None:
 
 
 def test_a_container_s_limit_bounds_what_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
+    for elsewhere in ("_windows", "_macos"):
+        monkeypatch.setattr(memory, elsewhere, lambda: None)
     monkeypatch.setattr(memory, "_meminfo", lambda: 8000)
     monkeypatch.setattr(memory, "_cgroup", lambda: 3000)
     assert memory.available_memory() == 3000

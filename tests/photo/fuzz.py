@@ -71,7 +71,8 @@ def seeds() -> list[bytes]:
         (".webp", [cv2.IMWRITE_WEBP_QUALITY, 50]),
         (".avif", []),
     ):
-        files.append(cv2.imencode(suffix, noisy, parameters)[1].tobytes())
+        if cv2.haveImageWriter(suffix):
+            files.append(cv2.imencode(suffix, noisy, parameters)[1].tobytes())
     for channels, kinds, photometric in (
         (2, ["assocalpha"], "minisblack"),
         (4, ["unspecified"], "rgb"),
