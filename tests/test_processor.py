@@ -39,5 +39,7 @@ def test_opencv_and_the_system_agree() -> None:
     listed = processor._listed_flags()
     if not listed:
         pytest.skip("the system lists nothing")
-    known = frozenset(processor._OPENCV.values())
-    assert processor._flags_seen_by_opencv() == listed & known
+    seen = processor._flags_seen_by_opencv()
+    assert seen <= listed  # not every OpenCV knows the newest
+    for common in ("avx2", "fma", "avx512f"):
+        assert (common in seen) == (common in listed)
