@@ -110,11 +110,12 @@ def encode_photo(
             pixels = reduced(pixels, maximum)
         if format == "avif":
             return _avif(pixels, quality, metadata)
-        encoded = _encoded(suffix, pixels, _parameters(format, quality))
+        parameters = _parameters(format, quality, photo.depth)
+        encoded = _encoded(suffix, pixels, parameters)
         if format == "webp" and quality < 100 and photo.alpha is not None:
             # With alpha, the encoder makes up the colours of transparent pixels.
             colours = np.ascontiguousarray(pixels[..., :3])
-            encoded = webp.joined(_encoded(suffix, colours, _parameters(format, quality)), encoded)
+            encoded = webp.joined(_encoded(suffix, colours, parameters), encoded)
         data, lost = _EMBED[format](encoded, metadata)
     except (cv2.error, MalformedError) as error:
         if is_out_of_memory(error):
@@ -189,7 +190,7 @@ def jpeg_options(quality: int) -> list[int]:
     return [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
 
 
-def _parameters(format: str, quality: int) -> list[int]:  # noqa: A002
+def _parameters(format: str, quality: int, depth: int) -> list[int]:  # noqa: A002
     if format == "jpeg":
         return jpeg_options(quality)
     if format == "webp":
@@ -200,6 +201,13 @@ def _parameters(format: str, quality: int) -> list[int]:  # noqa: A002
             return [cv2.IMWRITE_WEBP_LOSSLESS_MODE, cv2.IMWRITE_WEBP_LOSSLESS_PRESERVE_COLOR]
         # OpenCV takes values over 100 as lossless.
         return [cv2.IMWRITE_WEBP_QUALITY, 101]
+    if format == "tiff":
+        rows = [cv2.IMWRITE_TIFF_ROWSPERSTRIP, 64]
+        if depth == 8:
+            return rows
+        # The low bits of 16 are noise, of which LZW, OpenCV's default, makes nothing smaller, in
+        # ten times the time.
+        return [*rows, cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_NONE]
     if format == "jpeg2000":
         return [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 10 * quality]
     return []

@@ -41,9 +41,12 @@ _UNKNOWN, _MULTIPLIED, _SEPARATE = 0, 1, 2
 _MOST_BESIDE = 4
 # GeoTIFF 1.1: the position of each pixel on the earth, true only while the picture is not turned.
 _GEOGRAPHIC = (33550, 33922, 34264, 34735, 34736, 34737)
+_DESCRIPTION = 270
+# How tifffile's descriptions begin. They state the shape of the array, which colour changes.
+_SHAPE = b'{"shape"'
 # Fields that describe a picture and not its storage: TIFF 6.0 section 8, EXIF's IFD0, Windows'
 # ratings and titles, and GDAL's metadata.
-_DESCRIPTIVE: tuple[int, ...] = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432)
+_DESCRIPTIVE: tuple[int, ...] = (269, _DESCRIPTION, 271, 272, 285, 305, 306, 315, 316, 33432)
 # Metadata of microscopes and ImageJ, and what cameras state about themselves.
 _DESCRIPTIVE += (11, 286, 287, 297, 337, 34682, 50708, 50735, 50838, 50839, 51105, 51123)
 _DESCRIPTIVE += (0x4746, 0x4749, *range(0x9C9B, 0x9CA0), *_GEOGRAPHIC, 42112, 42113)
@@ -134,6 +137,8 @@ def _take_metadata(data: bytes, how: ifd.Structure, fields: ifd.Directory, heade
         metadata.iptc = iptc.of_resources(fields[_RESOURCES].value)
     metadata.dpi = exif.resolution(fields)
     carried = {tag: fields[tag] for tag in _DESCRIPTIVE if tag in fields}
+    if _DESCRIPTION in carried and carried[_DESCRIPTION].value.startswith(_SHAPE):
+        del carried[_DESCRIPTION]
     if unknown := sorted(fields.keys() - _STORAGE - set(_DESCRIPTIVE)):
         numbers = ", ".join(map(str, unknown[:5])) + (", …" if len(unknown) > 5 else "")
         header.warnings.append(f"unknown fields ({numbers}): dropped")

@@ -53,6 +53,15 @@ def test_lightness_survives_at_8_bits(family: str) -> None:
     assert (back.format, back.depth, back.shape, said) == (family, 8, photo.shape, [])
 
 
+def test_a_tiff_is_no_larger_than_its_samples() -> None:
+    """As LZW would make the grain of a 16-bit scan."""
+    noise = np.random.default_rng(0).normal(0, 2000, samples.camera16().shape)
+    scan = np.clip(samples.camera16() + noise, 0, 65535).astype(np.uint16)
+    for gray in (scan, (scan >> 8).astype(np.uint8)):
+        file = encode_photo(Photo.from_array(gray), Tint(), format="tiff")
+        assert len(file) < 3 * gray.nbytes + 4000
+
+
 @pytest.mark.parametrize("family", DEEP)
 def test_lightness_survives_at_16_bits(family: str) -> None:
     photo = Photo.from_array(samples.camera16())

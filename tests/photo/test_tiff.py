@@ -12,10 +12,10 @@ from PIL import Image
 
 from colorcli import lab
 from colorcli.errors import PhotoError
-from colorcli.photo import ifd, read_photo
+from colorcli.photo import encode_photo, ifd, read_photo
 
 from . import samples
-from .samples import COLOUR, GRAY, off, tiff
+from .samples import COLOUR, GRAY, Tint, off, tiff
 
 
 def test_16_bit_tiff_is_turned_as_well() -> None:
@@ -180,3 +180,13 @@ def test_only_the_first_page_of_a_tiff_is_read() -> None:
     photo = read_photo(samples.saved(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
     assert (photo.gray == GRAY).all()
     assert "first" in photo.warnings[0]
+
+
+def test_a_description_is_kept_unless_it_states_the_shape_of_the_gray_array() -> None:
+    def described(text: str | None) -> str | None:
+        file = encode_photo(read_photo(tiff(GRAY, description=text)), Tint(), format="tiff")
+        with tifffile.TiffFile(io.BytesIO(file)) as written:
+            return written.pages[0].description
+
+    assert described("Oma, 1910") == "Oma, 1910"
+    assert described('{"shape": [64, 64]}') != '{"shape": [64, 64]}'
