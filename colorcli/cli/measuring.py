@@ -83,8 +83,6 @@ def _load(
 
     longest = size_of(size)
     colorizer = load_colorizer(name, device=device, precision=precision)
-    if colorizer.model.fallback_reason is not None:
-        messages.note(f"running on the CPU: {colorizer.model.fallback_reason}")
 
     def predict(L: Any) -> Any:
         return colorizer.predict_L(L, size=longest, vividness=vividness)
@@ -141,6 +139,8 @@ def load_all(
         if name in loaded:
             raise UsageError(f"{given}: a second system named {name!r}", tip="give each model once")
         loaded[name] = model, predict
+    for reason in {model.fallback_reason for model, _ in loaded.values()} - {None}:
+        messages.note(f"running on the CPU: {reason}")
     return loaded
 
 
@@ -149,7 +149,7 @@ def choose_photos(photos: Path, split: str | None) -> tuple[list[Item], list[Ite
 
     Args:
         photos: a folder tree, tar shards or one photo.
-        split: `--split`; None takes the `val` photos if there are any, else all.
+        split: `--split`; None takes the `val` photos if such a split is given, else all.
 
     Raises:
         UsageError: there are no photos.
@@ -161,6 +161,23 @@ def choose_photos(photos: Path, split: str | None) -> tuple[list[Item], list[Ite
     if split is None:
         split = "val" if any(item.split == "val" for item in items) else "all"
     return items, select(items, split, photos)
+
+
+def held_out(items: Sequence[Item]) -> str:
+    """The split that no training has seen: `val`, given or drawn as by `train`; `all` without one.
+
+    Says which photos these are if no split is given.
+    """
+    from colorcli.collection.items import VALIDATION, hashed_split
+
+    count = sum(item.split == "val" for item in items)
+    drawn = all(item.split == hashed_split(item.key, VALIDATION) for item in items)
+    if drawn and 0 < count < len(items):
+        messages.note(
+            f"measuring {count} of {len(items)} photos, those that `train` would hold out; "
+            "--split all takes all"
+        )
+    return "val" if count else "all"
 
 
 def table_of(scores: Mapping[str, Scores]) -> list[list[str]]:

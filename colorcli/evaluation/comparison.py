@@ -80,7 +80,7 @@ class Comparison:
         titles: of the columns of pictures; "true" last if any photo has colour.
         shown: the photos to look at.
         report: the metrics; None if no photo has colour.
-        megapixels_per_second: by model.
+        megapixels_per_second: by model, over the photos shown.
         failed: key and reason of photos that could not be read.
     """
 
@@ -122,10 +122,11 @@ def compare(
     readable, coloured, failed = _sort_out(items)
     if not readable:
         raise PhotoError(f"none of {len(items)} photos could be read: {failed[0][1]}")
+    # Timed here, because `evaluate` scores photos while it predicts others.
     titles, shown, _ = show(watches, spread(readable, pictures), truth=truth)
     report = None
     if truth and coloured:
-        report = evaluate(watches, coloured, mean_ab=mean_ab, progress=progress)
+        report = evaluate(models, coloured, mean_ab=mean_ab, progress=progress)
     speeds = {name: watch.megapixels_per_second for name, watch in watches.items()}
     return Comparison(titles, shown, report, speeds, failed)
 

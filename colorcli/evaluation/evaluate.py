@@ -7,7 +7,6 @@ the pixels of all photos; every other figure is a mean over photos.
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -185,7 +184,7 @@ class _Photo:
         self.rgb = rgb
         self.lab = rgb_to_lab(rgb)
         self.L = np.ascontiguousarray(self.lab[..., 0])
-        self.predicted: dict[str, tuple[Array, float]] = {}
+        self.predicted: dict[str, Array] = {}
 
     @classmethod
     def read(cls, item: Item, crop: int | None) -> _Photo:
@@ -193,18 +192,16 @@ class _Photo:
         return cls(rgb if crop is None else central_square(rgb, crop))
 
     def predict(self, name: str, model: Predict) -> None:
-        start = time.perf_counter()
-        ab = model(self.L)
-        self.predicted[name] = ab, time.perf_counter() - start
+        self.predicted[name] = model(self.L)
 
 
 def _score(photo: _Photo, tallies: Sequence[Tally]) -> None:
     rows, errors = {}, {}
-    for name, (raw, seconds) in photo.predicted.items():
+    for name, raw in photo.predicted.items():
         ab = clamp_to_gamut(photo.L, raw)
         rgb = lab_to_rgb(photo.L, ab)
         truth, made = (photo.rgb, photo.lab), (rgb, np.dstack([photo.L, ab]))
-        rows[name] = row_of(truth, made, seconds)
+        rows[name] = row_of(truth, made)
         errors[name] = photo.lab[..., 1:], ab
     original = {
         "colorfulness": metrics.colorfulness(photo.rgb),

@@ -34,7 +34,6 @@ class Scores:
         colorfulness_ratio: to that of the originals; nan if those are gray.
         chroma: mean over photos.
         chroma_ratio: to that of the originals; nan if those are gray.
-        seconds: total time of the predictions.
     """
 
     psnr: float
@@ -47,7 +46,6 @@ class Scores:
     colorfulness_ratio: float
     chroma: float
     chroma_ratio: float
-    seconds: float
 
 
 class Tally:
@@ -97,31 +95,23 @@ class Tally:
     def _scores(self, name: str) -> Scores:
         rows, errors = self._rows[name], self._errors[name]
         # Sorted, because photos finish in any order and the sum of floats must not depend on it.
-        mean = {
-            key: float(np.nanmean(sorted(row[key] for row in rows)))
-            for key in rows[0]
-            if key != "seconds"
-        }
+        mean = {key: float(np.nanmean(sorted(row[key] for row in rows))) for key in rows[0]}
         return Scores(
             auc=errors.auc(),
             auc_rebalanced_smoothed=errors.auc_rebalanced(),
             auc_rebalanced_unsmoothed=errors.auc_rebalanced(sigma=0),
             colorfulness_ratio=_ratio(mean["colorfulness"], self.original("colorfulness")),
             chroma_ratio=_ratio(mean["chroma"], self.original("chroma")),
-            seconds=sum(row["seconds"] for row in rows),
             **mean,
         )
 
 
-def row_of(
-    truth: tuple[Array, Array], made: tuple[Array, Array], seconds: float
-) -> dict[str, float]:
+def row_of(truth: tuple[Array, Array], made: tuple[Array, Array]) -> dict[str, float]:
     """The scores of one predictor on one photo.
 
     Args:
         truth: RGB uint8 (H, W, 3) and CIELAB (H, W, 3) of the photo.
         made: the same of the prediction.
-        seconds: duration of the prediction.
 
     Returns:
         Values by the field names of `Scores`.
@@ -132,7 +122,6 @@ def row_of(
         "ciede2000": metrics.ciede2000(truth[1], made[1]),
         "colorfulness": metrics.colorfulness(made[0]),
         "chroma": metrics.mean_chroma(made[1][..., 1:]),
-        "seconds": seconds,
     }
 
 

@@ -19,7 +19,7 @@ def evaluate(
     photos: Annotated[
         Path, typer.Argument(help="Colour photos: a folder tree, tar shards, or one photo.")
     ],
-    split: Annotated[str, typer.Option(help="train, val, …, or all.")] = "val",
+    split: measuring.SplitOption = None,
     size: measuring.SizeOption = "auto",
     crop: Annotated[
         int | None,
@@ -56,6 +56,7 @@ def evaluate(
         raise UsageError("--by-source needs --json", tip="add --json")
     scikit_image("metrics")
     everything = open_collection(photos)
+    split = measuring.held_out(everything) if split is None else split
     if sheet is not None:
         refuse_among(sheet, photos)
         read = {item.location.path for item in everything}
