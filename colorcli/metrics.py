@@ -99,7 +99,7 @@ def colorfulness(rgb: Array) -> float:
         rgb: uint8 (H, W, 3).
 
     Returns:
-        At least 0 (gray); above 80 is extremely colourful.
+        At least 0 (gray); 59 is quite, 82 highly, 109 extremely colourful.
     """
     red, green, blue = (rgb[..., i].astype(np.float32) for i in range(3))
     rg = red - green

@@ -279,7 +279,9 @@ def _settle_existing(jobs: list[Job], *, force: bool, skip_existing: bool) -> It
         others = f" and {len(there) - 1} more" if len(there) > 1 else ""
         raise UsageError(
             f"{there[0].target}: the output exists already{others}",
-            tip="--skip-existing does the others, --force replaces them",
+            tip="--skip-existing does the others, --force replaces them"
+            if len(jobs) > 1
+            else "--force replaces it, -o writes another",
         )
     done = {job.source for job in there} if skip_existing else set()
     for job in jobs:

@@ -104,7 +104,7 @@ class Work:
         except Exception as error:
             if is_out_of_memory(error):
                 said = "not enough memory for this photo"
-                self.failure = PhotoError(said, tip="use a smaller --tile")
+                self.failure = PhotoError(said, tip="close other programs")
             else:
                 # A bug in this program: it costs one photo, not the batch.
                 self.failure = PhotoError(

@@ -21,6 +21,22 @@ if TYPE_CHECKING:
 _MAIN_JOB = ""
 
 
+class _PlainFlags:
+    """For a command or group whose help does not call the value of a flag `<bool>`."""
+
+    def get_params(self, ctx: Context) -> list[Any]:
+        """As of a click command."""
+        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for param in params:
+            if getattr(param, "is_flag", False):
+                param.metavar = ""
+        return params
+
+
+class _Group(_PlainFlags, TyperGroup):
+    """A group of commands."""
+
+
 class MainGroup(TyperGroup):
     """Runs commands by name; any other arguments are photos for the main job."""
 
@@ -48,7 +64,7 @@ class MainGroup(TyperGroup):
     def format_help(self, ctx: Context, formatter: Any) -> None:
         """The main job with its options, then the commands, which are not imported."""
         job = load_command("colorize")
-        page = TyperGroup(
+        page = _Group(
             name="colorize",
             help=job.help,
             params=[*job.params, *self.params],
@@ -68,7 +84,7 @@ class MainGroup(TyperGroup):
         return list({item.value: item for item in items}.values())
 
 
-class _PlainCommand(TyperCommand):
+class _PlainCommand(_PlainFlags, TyperCommand):
     """A command that starts faster."""
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
@@ -90,6 +106,7 @@ def load_command(name: str, cls: type[TyperCommand] = _PlainCommand) -> Any:
     function = getattr(import_module(f"colorcli.cli.commands.{name}"), name)
     if isinstance(function, typer.Typer):
         app = function
+        app.info.cls = _Group
         for command_info in app.registered_commands:
             command_info.cls = cls
     else:

@@ -119,6 +119,7 @@ _PAGE = """<!DOCTYPE html>
 :root { color-scheme: light; accent-color: #333; }
 * { box-sizing: border-box; }
 body { font: 17px/1.5 system-ui, sans-serif; margin: 0; background: #ccc; color: #111; }
+#thanks { outline: none; }
 main { max-width: 27rem; min-height: 100vh; min-height: 100dvh; margin: 0 auto; padding: 1rem;
   display: flex; flex-direction: column; }
 section { margin: auto 0; display: flex; flex-direction: column; gap: 1rem; }

@@ -19,7 +19,7 @@ class Views:
     Attributes:
         size: side of the square view in pixels.
         crop: smallest and largest share of the photo's area that a view covers (random-resized
-            crop: He et al. 2016; the paper's "random crops to the final size", III.C).
+            crop: Szegedy et al. 2015; the paper's "random crops to the final size", III.C).
         aspect: largest aspect ratio of the cropped region, and its inverse.
         flip: probability of a left-right flip.
         zoom: the region is scaled further by a factor drawn from [1 - zoom, 1 + zoom].

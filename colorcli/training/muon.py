@@ -60,7 +60,9 @@ def is_kernel(parameter: nn.Parameter) -> bool:
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """The matrix with its singular values near 1 (0.7 to 1.2), by Newton-Schulz iteration.
+    """The matrix with its singular values near 1, by Newton-Schulz iteration.
+
+    They end between 0.7 and 1.2, except very small ones, which end lower.
 
     Under autocast the products are in bfloat16, which is exact enough.
 
