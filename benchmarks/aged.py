@@ -1,11 +1,12 @@
 """Colours predicted from aged photos, and from photos as early plates and films recorded them.
 
-    python benchmarks/aged.py PHOTOS [--models lifelike,fusion] [--limit 240]
+    python benchmarks/aged.py PHOTOS [--models lifelike,fusion] [--limit 240] [--as-is]
 
-PHOTOS as for `colorize evaluate`. The models get each validation photo clean, with the faults of
-`--degrade 1` (fading, blur, grain, JPEG blocks), and as each plate or film of
+PHOTOS as for `colorize evaluate`. The models get each validation photo clean, faded, with the
+faults of `--degrade 1` (fading, blur, grain, JPEG blocks), and as each plate or film of
 `colorcli.training.emulsion` recorded it, the same for every model. Prints the mean ab error
-against the true colours, and the predicted and true mean chroma.
+against the true colours, and the predicted and true mean chroma. With --as-is the networks see the
+photos as they are, without `colorcli.levels`.
 """
 
 from __future__ import annotations
@@ -20,12 +21,23 @@ import torch
 from numpy.typing import NDArray
 
 from colorcli.collection.items import open_collection, spread
-from colorcli.colorizer import Colorizer
+from colorcli.colorizer import Colorizer, Lightness
 from colorcli.lab import rgb_to_lab
+from colorcli.levels import Levels
 from colorcli.model.spec import DEFAULT_MODEL
 from colorcli.photo import read_rgb
 from colorcli.training.degradation import degrade
 from colorcli.training.emulsion import PLATES, seen_by
+
+FADED = ((20, 80), (50, 90), (8, 48))
+"""L of what was black, and of what was white."""
+
+
+class AsIs(Colorizer):
+    """Shows the network each photo's own contrast."""
+
+    def _levels(self, photo: Lightness) -> Levels:  # noqa: ARG002
+        return Levels(0, 1)
 
 
 def versions(lab: NDArray[np.float32], seed: int) -> Iterator[tuple[str, torch.Tensor]]:
@@ -34,6 +46,8 @@ def versions(lab: NDArray[np.float32], seed: int) -> Iterator[tuple[str, torch.T
     whole = torch.from_numpy(lab[:height, :width]).permute(2, 0, 1)[None]
     L = whole[:, :1]
     yield "clean", L
+    for black, white in FADED:
+        yield f"L from {black} to {white}", black + (white - black) / 100 * L
     torch.manual_seed(seed)
     yield "aged", degrade(L, 1.0, torch.Generator().manual_seed(seed))
     for name, plate in PLATES.items():
@@ -46,9 +60,11 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--models", default=DEFAULT_MODEL)
     parser.add_argument("--limit", type=int, default=240)
+    parser.add_argument("--as-is", action="store_true")
     given = parser.parse_args()
 
-    colorizers = {name: Colorizer.load(name) for name in given.models.split(",")}
+    kind = AsIs if given.as_is else Colorizer
+    colorizers = {name: kind.load(name) for name in given.models.split(",")}
     errors, chroma = defaultdict(list), defaultdict(list)
     for seed, item in enumerate(spread(open_collection(given.photos, split="val"), given.limit)):
         lab = rgb_to_lab(read_rgb(item.read()))

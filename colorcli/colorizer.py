@@ -1,4 +1,4 @@
-"""L of any size → ab: rescale, pad, tile, share features."""
+"""L of any size → ab: rescale, level, pad, tile, share features."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from colorcli.abmap import AbMap
 from colorcli.errors import ModelError, PhotoError, UsageError
 from colorcli.guided import cell_means
+from colorcli.levels import Levels
 from colorcli.memory import available_memory, is_out_of_memory
 from colorcli.model.sessions import Features, Model
 from colorcli.model.spec import DEFAULT_MODEL
@@ -75,6 +76,18 @@ class FloatL(NamedTuple):
         return rescaled(self.L, self.shape, height, width)
 
 
+class Scene(NamedTuple):
+    """What the network knows of a scene as a whole.
+
+    Attributes:
+        levels: of its photo.
+        features: its global features `(1, G)`.
+    """
+
+    levels: Levels
+    features: NDArray[np.float32] | None
+
+
 class Colorizer:
     """Colours photographs with one model.
 
@@ -82,12 +95,12 @@ class Colorizer:
 
     Args:
         model: predicts the colours.
-        global_features: `(1, G)`, of one scene for all photos; None: each photo has its own.
+        scene: of all photos; None: each photo is its own.
     """
 
-    def __init__(self, model: Model, global_features: NDArray[np.float32] | None = None) -> None:
+    def __init__(self, model: Model, scene: Scene | None = None) -> None:
         self.model = model
-        self._global_features = global_features
+        self._scene = scene
 
     @classmethod
     def load(
@@ -114,10 +127,10 @@ class Colorizer:
         Raises:
             UsageError: the model has no global features.
         """
-        side = self.model.global_size
-        if side is None:
+        if self.model.global_size is None:
             raise UsageError(f"{self.name} has no global features, which define a scene")
-        return Colorizer(self.model, self.model.global_features(photo.L_at(side, side)[None, None]))
+        levels = self._levels(photo)
+        return Colorizer(self.model, Scene(levels, self._global_features(photo, levels)))
 
     @property
     def smallest_tile(self) -> int:
@@ -225,15 +238,20 @@ class Colorizer:
         network_shape = self._network_shape(photo.shape, size)
         scaled = network_shape != photo.shape
         seen = FloatL(photo.L_at(*network_shape)) if scaled else photo
-        padded = tuple(
+        height, width = (
             -(-side // self.model.spec.multiple) * self.model.spec.multiple
             for side in network_shape
         )
-        extent = photo.shape if scaled else (padded[0], padded[1])
+        padded = height, width
+        extent = photo.shape if scaled else padded
+        if self._scene is not None:
+            levels = self._scene.levels
+        else:
+            levels = self._levels(seen if size == "auto" else photo)
         side = tile
         while True:
             try:
-                grid, means = self._grid(photo, seen, (padded[0], padded[1]), side, vividness)
+                grid, means = self._grid(photo, seen, levels, padded, side, vividness)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
@@ -252,26 +270,25 @@ class Colorizer:
         self,
         photo: Lightness,
         seen: Lightness,
+        levels: Levels,
         padded: tuple[int, int],
         tile: int | None,
         vividness: float,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """ab `(h, w, 2)` of the whole grid, from one pass or tiles, and the mean L of its cells."""
         stride = self.model.spec.stride
-        side = self.model.global_size
         area = (tile or 0) ** 2 or self._affordable_area()
-        features, global_features = None, self._global_features
+        features, global_features = None, self._scene.features if self._scene else None
         if padded[0] * padded[1] <= area:
             L = _window(seen, (0, padded[0]), (0, padded[1]))
-            features = self.model.low_level(L)
-        if global_features is None and side is not None:
+            features = self.model.low_level(levels.apply(L))
+        if global_features is None and self.model.global_size is not None:
             # Tiling depends on the memory that is free; the colours must not.
             never_tiled = max(padded) <= SMALLEST_TILE
             if features is not None and never_tiled and self.model.shares_features(padded):
                 global_features = self.model.global_features(L, features)
             else:
-                view = photo.L_at(side, side)[None, None]
-                global_features = self.model.global_features(view)
+                global_features = self._global_features(photo, levels)
         if features is not None:
             ab = self._ab(features, global_features, vividness, padded)
             return ab, cell_means(L[0, 0], stride)
@@ -282,7 +299,7 @@ class Colorizer:
             rows = max(0, top - halo), min(padded[0], bottom + halo)
             columns = max(0, left - halo), min(padded[1], right + halo)
             L = _window(seen, rows, columns)
-            features = self.model.low_level(L)
+            features = self.model.low_level(levels.apply(L))
             window = (rows[1] - rows[0], columns[1] - columns[0])
             ab = self._ab(features, global_features, vividness, window)
             cells = np.s_[top // stride : bottom // stride, left // stride : right // stride]
@@ -292,6 +309,15 @@ class Colorizer:
             ]
             grid[cells], means[cells] = ab[inner], cell_means(L[0, 0], stride)[inner]
         return grid, means
+
+    def _levels(self, photo: Lightness) -> Levels:
+        """Of the photo at the default size, at whatever size the network will see it."""
+        return Levels.of(photo.L_at(*self._network_shape(photo.shape, "auto")))
+
+    def _global_features(self, photo: Lightness, levels: Levels) -> NDArray[np.float32] | None:
+        side = self.model.global_size
+        assert side is not None
+        return self.model.global_features(levels.apply(photo.L_at(side, side))[None, None])
 
     def _ab(
         self,

@@ -124,7 +124,7 @@ def test_the_network_alone_is_the_time_within_its_sessions(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A clock that advances by one per reading: each session's run takes one, all else nothing.
-    monkeypatch.setattr("colorcli.bench.conversions.perf_counter", map(float, count()).__next__)
+    monkeypatch.setattr("colorcli.model.sessions.perf_counter", map(float, count()).__next__)
     figures = measure([model], [(48, 48), (224, 224)], runs=1, scope="network")
     # At 224 the low-level network runs once for both branches.
     assert [cell.timing.seconds for cell in figures.cells] == [(4.0,), (3.0,)]

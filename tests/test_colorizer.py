@@ -10,9 +10,10 @@ import pytest
 from skimage import data
 
 import colorcli.colorizer
-from colorcli.colorizer import BYTES_PER_PIXEL, SMALLEST_TILE, Colorizer, FloatL
+from colorcli.colorizer import BYTES_PER_PIXEL, SMALLEST_TILE, Colorizer, FloatL, Scene
 from colorcli.errors import ModelError, PhotoError, UsageError
 from colorcli.lab import rgb_to_lab
+from colorcli.levels import Levels
 from colorcli.model.sessions import Features
 from colorcli.photo import Photo
 
@@ -131,12 +132,13 @@ def test_a_photo_about_as_large_as_its_rescale_is_seen_once_by_a_network_that_av
 def test_such_a_photo_has_the_global_features_of_itself() -> None:
     averaging = Colorizer.load("lifelike", device="cpu")
     L = np.ascontiguousarray(rgb_to_lab(data.astronaut())[::2, ::2, 0][:192])
-    itself = L[None, None], averaging.model.low_level(L[None, None])
-    own = averaging.model.global_features(*itself)
-    rescaled = averaging.model.global_features(FloatL(L).L_at(224, 224)[None, None])
+    levels = Levels.of(L)
+    view = levels.apply(L)[None, None]
+    own = averaging.model.global_features(view, averaging.model.low_level(view))
+    rescaled = averaging.model.global_features(levels.apply(FloatL(L).L_at(224, 224))[None, None])
+    scenes = (None, Scene(levels, own), Scene(levels, rescaled))
     grids = [
-        Colorizer(averaging.model, given).predict(FloatL(L), size="full").grid
-        for given in (None, own, rescaled)
+        Colorizer(averaging.model, scene).predict(FloatL(L), size="full").grid for scene in scenes
     ]
     np.testing.assert_array_equal(grids[0], grids[1])
     assert np.abs(grids[0] - grids[2]).max() > 0.1

@@ -89,8 +89,9 @@ def ab_of(network: Any, objective: Objective, L: np.ndarray) -> np.ndarray:
 
 
 def ramp(height: int, width: int) -> np.ndarray:
+    """From black to white at any size, so that its levels are its own."""
     noise = np.random.default_rng(0).uniform(0, 25, (height, width))
-    return (noise + np.linspace(0, 75, width)).astype(np.float32)
+    return np.clip(noise + np.linspace(-40, 115, width), 0, 100).astype(np.float32)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -1,0 +1,54 @@
+"""Levels: the network sees every photo at full contrast, whatever time and scanners left of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+OUTSIDE = 0.001
+"""Share of the pixels that may end as black, and as white."""
+
+LARGEST_GAIN = 3.0
+"""Gain beyond which the picture is not faded but empty: a wall, fog, whose grain would be shown."""
+
+_BINS = 1000
+
+
+class Levels(NamedTuple):
+    """A linear map of L, which `Colorizer` applies to what the network sees, and to nothing else.
+
+    Attributes:
+        pivot: the L that stays as it is.
+        gain: at least 1.
+    """
+
+    pivot: float
+    gain: float
+
+    @classmethod
+    def of(cls, L: NDArray[np.float32]) -> Levels:
+        """The levels that give L black and white: all but `OUTSIDE` at either end fits in between.
+
+        Args:
+            L: float32 `(H, W)` in [0, 100].
+        """
+        counts = cv2.calcHist([L], [0], None, [_BINS], [0, 100 * (1 + 1e-6)]).ravel()
+        shares = np.cumsum(counts, dtype=np.float64) / L.size
+        step = 100 / _BINS
+        black = step * int(np.searchsorted(shares, OUTSIDE))
+        white = step * (1 + int(np.searchsorted(shares, 1 - OUTSIDE)))
+        if white - black > 100 - step:
+            return cls(0.0, 1.0)
+        pivot = 100 * black / (100 - (white - black))
+        return cls(pivot, min(LARGEST_GAIN, 100 / (white - black)))
+
+    def apply(self, L: NDArray[np.float32]) -> NDArray[np.float32]:
+        """L of any shape, mapped; float32 in [0, 100]."""
+        if self.gain == 1:
+            return L
+        pivot, gain = np.float32(self.pivot), np.float32(self.gain)
+        leveled: NDArray[np.float32] = np.clip(pivot + gain * (L - pivot), 0, 100)
+        return leveled
