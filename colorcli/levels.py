@@ -14,7 +14,9 @@ OUTSIDE = 0.001
 LARGEST_GAIN = 3.0
 """Gain beyond which the picture is not faded but empty: a wall, fog, whose grain would be shown."""
 
-_BINS = 1000
+_STEP = 0.1
+_SPARE = 1.0
+"""How far rounding may take L out of its range, and more."""
 
 
 class Levels(NamedTuple):
@@ -35,12 +37,12 @@ class Levels(NamedTuple):
         Args:
             L: float32 `(H, W)` in [0, 100].
         """
-        counts = cv2.calcHist([L], [0], None, [_BINS], [0, 100 * (1 + 1e-6)]).ravel()
+        bins = round((100 + 2 * _SPARE) / _STEP)
+        counts = cv2.calcHist([L], [0], None, [bins], [-_SPARE, 100 + _SPARE]).ravel()
         shares = np.cumsum(counts, dtype=np.float64) / L.size
-        step = 100 / _BINS
-        black = step * int(np.searchsorted(shares, OUTSIDE))
-        white = step * (1 + int(np.searchsorted(shares, 1 - OUTSIDE)))
-        if white - black > 100 - step:
+        black = max(0.0, _STEP * int(np.searchsorted(shares, OUTSIDE)) - _SPARE)
+        white = min(100.0, _STEP * (1 + int(np.searchsorted(shares, 1 - OUTSIDE))) - _SPARE)
+        if white - black > 100 - _STEP:
             return cls(0.0, 1.0)
         pivot = 100 * black / (100 - (white - black))
         return cls(pivot, min(LARGEST_GAIN, 100 / (white - black)))
