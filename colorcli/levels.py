@@ -42,10 +42,10 @@ class Levels(NamedTuple):
         shares = np.cumsum(counts, dtype=np.float64) / L.size
         black = max(0.0, _STEP * int(np.searchsorted(shares, OUTSIDE)) - _SPARE)
         white = min(100.0, _STEP * (1 + int(np.searchsorted(shares, 1 - OUTSIDE))) - _SPARE)
-        if white - black > 100 - _STEP:
+        span = max(_STEP, white - black)
+        if span > 100 - _STEP:
             return cls(0.0, 1.0)
-        pivot = 100 * black / (100 - (white - black))
-        return cls(pivot, min(LARGEST_GAIN, 100 / (white - black)))
+        return cls(min(100.0, 100 * black / (100 - span)), min(LARGEST_GAIN, 100 / span))
 
     def apply(self, L: NDArray[np.float32]) -> NDArray[np.float32]:
         """L of any shape, mapped; float32 in [0, 100]."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from skimage import data
 
@@ -58,6 +58,8 @@ def test_grain_on_an_empty_wall_stays_grain() -> None:
 
 
 @given(st.floats(0, 100, width=32), st.integers(1, 5), st.integers(1, 5))
+@example(100, 1, 1)
+@example(0, 1, 1)
 def test_a_plain_picture_stays_nearly_so(value: float, height: int, width: int) -> None:
     plain = np.full((height, width), value, np.float32)
     seen = Levels.of(plain).apply(plain)
