@@ -194,9 +194,9 @@ class Colorizer:
         return render(photo, self.predict(photo, size=size, tile=tile, vividness=vividness))
 
     def predict_L(
-        self, L: NDArray[np.float32], *, size: Size = "auto", vividness: float = 1.0
+        self, L: NDArray[Any], *, size: Size = "auto", vividness: float = 1.0
     ) -> NDArray[np.float32]:
-        """ab for L given as a float array: `(H, W)` in [0, 100] → float32 `(H, W, 2)`.
+        """ab for L given as an array of numbers: `(H, W)` in [0, 100] → float32 `(H, W, 2)`.
 
         Raises:
             PhotoError: L is not 2-D, is empty, or is not finite.
@@ -204,7 +204,8 @@ class Colorizer:
         """
         if L.ndim != 2 or not L.size or not np.isfinite(L).all():
             raise PhotoError(f"L of shape {L.shape}: must be 2-D, not empty, and finite")
-        return self.predict(FloatL(L), size=size, vividness=vividness).whole(L)
+        values = np.ascontiguousarray(L, np.float32)
+        return self.predict(FloatL(values), size=size, vividness=vividness).whole(values)
 
     def predict(
         self,

@@ -55,6 +55,14 @@ def test_every_shape_comes_back_in_its_own_shape(colorizer, shape, size) -> None
     assert np.isfinite(ab).all()
 
 
+@pytest.mark.parametrize("kind", ["float64", "float16", ">f4", "int32", "uint8"])
+@pytest.mark.parametrize("side", [40, 400])
+def test_L_may_be_of_any_numbers(colorizer, kind, side) -> None:
+    L = np.random.default_rng(0).integers(20, 70, (side, side))
+    expected = colorizer.predict_L(L.astype(np.float32))
+    np.testing.assert_array_equal(colorizer.predict_L(L.astype(kind)), expected)
+
+
 @pytest.mark.parametrize("tile", [256, 300, 400])
 def test_tiled_equals_whole(colorizer, L, tile) -> None:
     L = np.pad(L, ((0, 205), (0, 331)), mode="reflect")
