@@ -11,12 +11,22 @@ from numpy.typing import NDArray
 OUTSIDE = 0.001
 """Share of the pixels that may end as black, and as white."""
 
+MARGIN = 0.1
+"""Share of the width and height that does not count, at each side: paper, mounts and the scanner's
+lid have not faded with the picture."""
+
 LARGEST_GAIN = 3.0
 """Gain beyond which the picture is not faded but empty: a wall, fog, whose grain would be shown."""
 
 _STEP = 0.1
 _SPARE = 1.0
 """How far rounding may take L out of its range, and more."""
+
+
+def inner(height: int, width: int) -> tuple[slice, slice]:
+    """The rows and columns of a photo that are not in its margin."""
+    top, left = int(MARGIN * height), int(MARGIN * width)
+    return slice(top, height - top), slice(left, width - left)
 
 
 class Levels(NamedTuple):
@@ -35,8 +45,9 @@ class Levels(NamedTuple):
         """The levels that give L black and white: all but `OUTSIDE` at either end fits in between.
 
         Args:
-            L: float32 `(H, W)` in [0, 100].
+            L: float32 `(H, W)` in [0, 100], of which `MARGIN` is ignored.
         """
+        L = L[inner(*L.shape)]
         bins = round((100 + 2 * _SPARE) / _STEP)
         counts = cv2.calcHist([L], [0], None, [bins], [-_SPARE, 100 + _SPARE]).ravel()
         shares = np.cumsum(counts, dtype=np.float64) / L.size

@@ -35,6 +35,16 @@ def test_a_faded_photo_is_seen_as_the_fresh_one(black: float, white: float) -> N
     assert np.abs(seen - fresh).max() < 1
 
 
+@pytest.mark.parametrize("paper", [0, 50, 100])
+def test_a_frame_does_not_hide_that_a_photo_is_faded(paper: float) -> None:
+    """Photos come in frames of white paper and on the scanner's black lid."""
+    photo = faded(20, 80)
+    framed = np.pad(photo, 16, constant_values=paper)
+    assert framed.shape == (288, 288)
+    seen = Levels.of(framed).apply(framed)[16:-16, 16:-16]
+    assert np.abs(seen - Levels.of(photo).apply(photo)).max() < 3
+
+
 @pytest.mark.parametrize("off", [0, 1e-4, -1e-4])
 def test_a_photo_of_full_contrast_is_seen_as_it_is(off: float) -> None:
     """Even if rounding has taken its black or white out of the range."""
