@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from colorcli.training.augmentation import whole_views
+from colorcli.training.leveled import leveled
 from colorcli.training.networks import Colorizing
 from colorcli.training.store import PhotoStore
 
@@ -68,7 +69,7 @@ def embed_photos(network: Colorizing, photos: PhotoStore) -> Tensor | None:
     indices = torch.arange(len(photos), device=photos.offsets.device)
     return torch.cat(
         [
-            extractor(whole_views(photos, some, network.global_size)[:, :1])
+            extractor(leveled(whole_views(photos, some, network.global_size)[:, :1]))
             for some in torch.split(indices, CHUNK)
         ]
     )
