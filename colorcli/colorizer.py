@@ -287,7 +287,7 @@ class Colorizer:
             # Tiling depends on the memory that is free; the colours must not.
             never_tiled = max(padded) <= SMALLEST_TILE
             if features is not None and never_tiled and self.model.shares_features(padded):
-                global_features = self.model.global_features(L, features)
+                global_features = self.model.global_features(levels.apply(L), features)
             else:
                 global_features = self._global_features(photo, levels)
         if features is not None:

@@ -115,7 +115,8 @@ class Router(Colorizer):
     def _specialist_for(self, photo: Lightness) -> Colorizer | None:
         side = self.model.global_size
         assert side is not None
-        probabilities = self.model.scenes(photo.L_at(side, side)[None, None])[0]
+        view = self._levels(photo).apply(photo.L_at(side, side))
+        probabilities = self.model.scenes(view[None, None])[0]
         shares = self._known @ probabilities
         best = int(shares.argmax())
         return self._specialists[best] if shares[best] >= SURE else None

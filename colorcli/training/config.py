@@ -124,6 +124,11 @@ class TrainConfig:
             said.setdefault("min_own_chroma", 0.0)
             _check_kinds(said)
             return cls(**{**(unsaid or {}), **said})
+        except FileNotFoundError:
+            raise UsageError(
+                f"{path.parent}: holds no training run",
+                tip="give the folder that `colorize train --out` wrote",
+            ) from None
         except (
             OSError,
             ArithmeticError,

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from colorcli.errors import ColorizeError, UsageError
 from colorcli.files import scratch_folder, try_folder, unwritable, write_together, write_whole
+from colorcli.levels import LARGEST_GAIN, MARGIN, OUTSIDE
 from colorcli.model.spec import FORMAT
 from colorcli.training import graphs
 from colorcli.training.building import load_trained
@@ -152,6 +153,12 @@ def export(
     """
     _refuse_others_folder(folder)
     config, network, objective, _ = load_trained(run)
+    labels = run.read_labels() if card.specialist else []
+    if card.specialist and not labels:
+        raise UsageError(
+            f"{run.folder}: its photos have no labels, so it is no specialist",
+            tip="train it on photos in folders named after their scenes",
+        )
     if blend is not None:
         _mix(network, blend)
     probe = Probe.load(run.folder)
@@ -165,7 +172,7 @@ def export(
             card,
             parameters,
             run.read_scenes(),
-            run.read_labels() if card.specialist else [],
+            labels,
         )
         drawn = _Graphs(objective)
         _write(whole, network, drawn, said, halve=False)
@@ -251,6 +258,8 @@ def _properties(card: Card, network: Colorizing) -> dict[str, str]:
         "license": card.license,
         "trained_on": card.trained_on,
         "ranges": "L in [0, 100], ab in CIELAB units",
+        "levels": f"trained on L stretched so that {OUTSIDE:.1%} is 0 and {OUTSIDE:.1%} is 100, "
+        f"without the outer {MARGIN:.0%} of each side, by a factor of at most {LARGEST_GAIN:g}",
         "multiple": str(network.multiple),
     }
 

@@ -139,6 +139,15 @@ def test_a_model_folder_cannot_lie_where_a_file_is(
             export(trained(network="cnn-mountain"), folder, Card("x"))
 
 
+def test_a_run_without_labels_is_no_specialist(trained: Callable[..., Run], tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(trained(network="cnn-mountain").folder, folder)
+    (folder / "labels.json").unlink()
+    with pytest.raises(UsageError, match="have no labels"):
+        export(Run(folder), tmp_path / "model", Card("x", specialist=True))
+    assert not (tmp_path / "model").exists()
+
+
 def test_photos_of_a_run_that_were_cut_off_are_one_line(
     trained: Callable[..., Run], tmp_path: Path
 ) -> None:
@@ -153,7 +162,7 @@ def test_photos_of_a_run_that_were_cut_off_are_one_line(
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"config\.json"):
+    with pytest.raises(UsageError, match="holds no training run"):
         export(Run(tmp_path), tmp_path / "model", Card("x"))
 
 

@@ -84,6 +84,20 @@ def test_a_photo_is_coloured_by_the_model_that_knows_its_scene(
     assert np.array_equal(grid, expected.grid)
 
 
+def test_the_scene_of_a_faded_photo_is_that_of_the_fresh_one(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[np.ndarray] = []
+    made = router(models, [1, 0, 0], monkeypatch)
+    monkeypatch.setattr(
+        Model, "scenes", lambda _, view: seen.append(view) or np.array([[1, 0, 0]], np.float32)
+    )
+    fresh = photo().L_at(64, 64)
+    for L in (fresh, 40 + 0.5 * fresh):
+        made.predict(FloatL(L))
+    assert np.abs(seen[0] - seen[1]).max() < 1
+
+
 def test_several_models_share_no_scene(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="belong to one"):
         router(models, [1, 0, 0], monkeypatch).for_scene_of(photo())
