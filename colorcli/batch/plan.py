@@ -29,7 +29,7 @@ from colorcli.batch.refusals import (
 )
 from colorcli.errors import UsageError
 from colorcli.looks import is_folder, is_stream, is_too_long, why_unreadable
-from colorcli.photo import FORMATS, coloured_suffix, suffix_of
+from colorcli.photo import FOREIGN, FORMATS, coloured_suffix, suffix_of
 from colorcli.walk import EARLIER_OUTPUT, is_own_output, original_of, stem_of
 
 OUTPUT_EXISTS = "the output exists already"
@@ -46,6 +46,7 @@ class Job(NamedTuple):
         target: the file to write, or `STREAM`; None if nothing will be written.
         format: the format to write (a value of `FORMATS`); None: that of the source, once read.
         root: the folder the target must stay in, or None.
+        found: whether it was found in a folder, rather than given by name.
         skip: why it is skipped, or None.
         error: why it cannot be done, or None.
         tip: the next step after an error, or None.
@@ -55,6 +56,7 @@ class Job(NamedTuple):
     target: Path | None
     format: str | None = None
     root: Path | None = None
+    found: bool = False
     skip: str | None = None
     error: str | None = None
     tip: str | None = None
@@ -216,7 +218,16 @@ def _job(found: Found, target: Path, form: str | None, *, root: Path | None = No
     if target != STREAM and form is None:
         form = FORMATS.get(target.suffix.lower())
     aim = target if found.error is None and found.skip is None else None
-    return Job(found.path, aim, form, root, skip=found.skip, error=found.error, tip=found.tip)
+    return Job(
+        found.path,
+        aim,
+        form,
+        root,
+        found=found.tree is not None,
+        skip=found.skip,
+        error=found.error,
+        tip=found.tip,
+    )
 
 
 def _names_folder(output: str) -> bool:
@@ -229,6 +240,11 @@ def _format_of_output(output: str, chosen: str | None) -> str | None:
         raise UsageError(
             f"-o {output}: {suffix} files cannot hold colours",
             tip=f"end the name in {coloured_suffix(suffix)}",
+        )
+    if suffix.lower() in FOREIGN:
+        raise UsageError(
+            f"-o {output}: {suffix} files cannot be written",
+            tip="end the name in .png, for example",
         )
     named = FORMATS.get(suffix.lower())
     if chosen and named and chosen != named:

@@ -245,7 +245,7 @@ class Batch:
         work = loading.result()
         colorizer = self._engine.colorizer()  # an error here is of the batch, not of the photo
         predict(work, colorizer, self._settings)
-        if work.failure is not None:
+        if work.ab is None:
             self._deliver(outcome, work.outcome())
             return
         pixels = work.pixels

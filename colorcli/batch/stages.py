@@ -19,6 +19,8 @@ from colorcli.looks import stays_inside
 from colorcli.memory import is_out_of_memory
 from colorcli.photo import FORMATS, Limits, Photo, encode_photo, read_photo
 from colorcli.photo.read import read_up_to
+from colorcli.photo.xmp import says_predicted
+from colorcli.walk import EARLIER_OUTPUT
 
 if TYPE_CHECKING:
     from colorcli.abmap import AbMap
@@ -119,7 +121,7 @@ class Work:
 
 
 def load(job: Job, settings: Settings) -> Work:
-    """Reads the photo of a job."""
+    """Reads the photo of a job. One found in a folder is skipped if it is an earlier output."""
     work = Work(job)
     with work.stage():
         if job.source == STREAM:
@@ -127,14 +129,17 @@ def load(job: Job, settings: Settings) -> Work:
             photo = read_photo(data, limits=settings.limits, name="standard input")
         else:
             photo = read_photo(job.source, limits=settings.limits)
-        work.photo = photo
+        if job.found and says_predicted(photo.metadata.xmp):
+            work.skip = EARLIER_OUTPUT
+        else:
+            work.photo = photo
         work.shape = (photo.shape[0], photo.shape[1])
         work.warnings.extend(photo.warnings)
     return work
 
 
 def predict(work: Work, colorizer: Colorizer, settings: Settings) -> None:
-    """Predicts the colours of a photo; does nothing if reading it failed."""
+    """Predicts the colours of a photo, unless reading it failed or showed an earlier output."""
     if work.photo is None:
         return
     with work.stage():

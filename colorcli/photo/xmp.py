@@ -10,6 +10,7 @@ from colorcli.photo.turn import place
 
 # IPTC's term for a picture that is partly made by a trained model.
 _SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+_MARK = b"ColorsPredictedBy"
 _EMPTY = (
     b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>'
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/">'
@@ -197,11 +198,16 @@ def renewed(xmp: bytes | None, *, mark: str | None, room: int | None = None) -> 
     return packet
 
 
+def says_predicted(xmp: bytes | None) -> bool:
+    """Whether a packet, or None, has the mark."""
+    return xmp is not None and _MARK in xmp
+
+
 def _marked(packet: bytes, mark: str) -> bytes:
     # A namespace is a name, not an address: nobody can ever own a `.invalid` domain.
     names = 'xmlns:colorize="https://colorize.invalid/ns/1/"'
-    said = f'colorize:ColorsPredictedBy="{escape(mark)}"'
-    if b"ColorsPredictedBy" in packet:
+    said = f'colorize:{_MARK.decode()}="{escape(mark)}"'
+    if _MARK in packet:
         return packet
     if b"DigitalSourceType" not in packet:
         names += ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'

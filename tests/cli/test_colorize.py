@@ -54,6 +54,23 @@ def test_a_folder_comes_back_mirrored(run: Run, photos: Path, tmp_path: Path) ->
     assert said(process)[-1].startswith("2 done, 0 skipped, 0 failed, ")
 
 
+def test_earlier_outputs_in_a_folder_are_left_alone_unless_named(
+    run: Run, photos: Path, tmp_path: Path
+) -> None:
+    assert run(photos, "-o", photos / "out").returncode == 0
+    process = run(photos, "-o", tmp_path / "second", "--report", "report.json")
+    assert process.returncode == 0, process.stderr
+    assert said(process)[-1].startswith("2 done, 2 skipped, 0 failed, ")
+    assert {p.name for p in (tmp_path / "second").iterdir()} == {"camera.jpg", "sub"}
+    skipped = [
+        p
+        for p in json.loads((tmp_path / "report.json").read_text())["photos"]
+        if p["status"] == "skipped"
+    ]
+    assert {p["reason"] for p in skipped} == {"an earlier output"}
+    assert run(photos / "out" / "camera.jpg", "-o", "third.jpg").returncode == 0
+
+
 def test_a_pipe(run: Run, photos: Path, tmp_path: Path) -> None:
     data = (photos / "camera.jpg").read_bytes()
     process = run("-", stdin_data=data)
