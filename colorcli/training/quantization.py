@@ -39,6 +39,9 @@ from colorcli.training.graphs import save
 CALIBRATION = 192
 VALIDATION = 200
 
+RELIABLE = 50
+"""Validation photos from which the measured cost can be relied on."""
+
 _OPERATORS = ["Conv", "Relu", "Add", "Resize", "Gemm", "MatMul", "Concat", "MaxPool"]
 
 Feeds = dict[str, NDArray[np.float32]]

@@ -19,7 +19,7 @@ from colorcli.evaluation.evaluate import evaluate
 from colorcli.lab import clamp_to_gamut, rgb_to_lab
 from colorcli.metrics import ciede2000
 from colorcli.model.sessions import Model
-from colorcli.model.spec import ModelSpec
+from colorcli.model.spec import ModelSpec, find_model
 from colorcli.photo import read_rgb
 
 
@@ -108,6 +108,25 @@ def test_it_is_made_again_only_if_asked(
     assert "--force" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in quantized.iterdir()} == before
     assert main([*command, "--force"]) == 0
+
+
+def test_a_cost_measured_on_few_photos_is_called_unreliable(
+    quantized: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = str(quantized.parent / "photos")
+    assert main(["quantize", str(quantized), "--photos", photos, "--force"]) == 0
+    assert "warning: " in (err := capsys.readouterr().err)
+    assert "fewer than 50 photos" in err
+
+
+def test_a_model_that_comes_with_the_program_is_not_changed_by_its_name(
+    quantized: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.read_bytes() for path in find_model("lifelike").iterdir()}
+    photos = str(quantized.parent / "photos")
+    assert main(["quantize", "lifelike", "--photos", photos, "--force"]) == 2
+    assert "comes with colorize" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in find_model("lifelike").iterdir()} == before
 
 
 def test_photos_of_both_splits_are_needed(quantized: Path) -> None:

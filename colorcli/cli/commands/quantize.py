@@ -13,7 +13,7 @@ from colorcli.extras import pip_install
 
 
 def quantize(
-    model: Annotated[str, typer.Argument(help="A model's name or folder.")],
+    model: Annotated[str, typer.Argument(help="A model's folder.")],
     photos: Annotated[
         Path, typer.Option(help="Colour photos with a train and a val split: tree or tar shards.")
     ],
@@ -28,7 +28,7 @@ def quantize(
     the extras `train` and `evaluate`.
     """
     try:
-        from colorcli.training.quantization import CALIBRATION, VALIDATION
+        from colorcli.training.quantization import CALIBRATION, RELIABLE, VALIDATION
         from colorcli.training.quantization import quantize as run
     except ImportError as error:
         raise UsageError(
@@ -38,9 +38,14 @@ def quantize(
     from colorcli.cli.progress import progress_bar
     from colorcli.collection.items import open_collection, select
     from colorcli.model.precision import COLOUR_CHANGE, PSNR_LOSS
-    from colorcli.model.spec import ModelSpec, find_model
+    from colorcli.model.spec import ModelSpec, find_model, model_folders
 
     folder = find_model(model)
+    if model in model_folders():
+        raise UsageError(
+            f"{model}: comes with colorize, and its folder would be changed",
+            tip=f"give a copy of {folder}, or that folder itself",
+        )
     if "int8" in ModelSpec.read(folder).precisions and not force:
         raise UsageError(f"{folder}: already has 8-bit graphs", tip="--force replaces them")
     everything = open_collection(photos)
@@ -55,6 +60,10 @@ def quantize(
         f"two {cost.colour_change:.2f}, on {done.measured_on} validation photos; calibrated on "
         f"{done.calibrated_on} training photos"
     )
+    if done.measured_on < RELIABLE:
+        messages.warning(
+            f"{folder}: the cost was measured on fewer than {RELIABLE} photos: do not rely on it"
+        )
     choice = "uses" if cost.holds else "does not use"
     messages.say(
         f"--precision auto {choice} it: the bounds are {PSNR_LOSS} dB and CIEDE2000 {COLOUR_CHANGE}"
