@@ -14,6 +14,9 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _SIZES |= {16: 8, 17: 8, 18: 8, 129: 1}
 _CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
+# Before a comment in UTF-16 (EXIF 2.3, table 9), which has the byte order of the file.
+_UTF_16 = b"UNICODE\0"
+
 EXIF, GPS, INTEROPERABILITY = 0x8769, 0x8825, 0xA005
 POINTERS = (EXIF, GPS, INTEROPERABILITY)
 """Tags whose value is the offset of another directory."""
@@ -69,10 +72,13 @@ class Entry:
     def swapped(self, order: str) -> Entry:
         """The same field in another byte order."""
         size = {3: 2, 8: 2, 4: 4, 9: 4, 5: 4, 10: 4, 11: 4, 12: 8, 13: 4}.get(self.type, 1)
+        code = b""
+        if self.type == 7 and self.value.startswith(_UTF_16):
+            code, size = _UTF_16, 2
         if order == self.order or size == 1:
             return Entry(self.type, self.count, self.value, order)
-        units = (self.value[i : i + size][::-1] for i in range(0, len(self.value), size))
-        return Entry(self.type, self.count, b"".join(units), order)
+        units = (self.value[i : i + size][::-1] for i in range(len(code), len(self.value), size))
+        return Entry(self.type, self.count, code + b"".join(units), order)
 
 
 Directory = dict[int, Entry]

@@ -112,6 +112,8 @@ class Photo:
         Raises:
             PhotoError: another shape or dtype, or no pixels.
         """
+        if not image.dtype.isnative:
+            image = image.astype(image.dtype.newbyteorder("="))
         if image.dtype not in (np.uint8, np.uint16):
             raise PhotoError(f"an image of dtype {image.dtype}: it must be uint8 or uint16")
         if image.ndim == 2:

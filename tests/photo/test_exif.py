@@ -97,6 +97,23 @@ def test_words_in_utf_8_are_words_too() -> None:
     assert fields[0x010E].value == fields[0x013B].value == words
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_comment_in_utf_16_stays_readable(order: str) -> None:
+    """It has the byte order of the file, and a TIFF written here is little-endian."""
+    words = "Käthe, Ω".encode("utf-16-le" if order == "<" else "utf-16-be")
+    comment = ifd.Entry(7, 8 + len(words), b"UNICODE\0" + words, order)
+    tree = ifd.write_tree({}, {ifd.EXIF: {0x9286: comment}}, 8, order)
+    head = b"II*\0\x08\0\0\0" if order == "<" else b"MM\0*\0\0\0\x08"
+    photo = read_photo(samples.saved(samples.camera(), "JPEG", exif=b"Exif\0\0" + head + tree))
+    for family in ("tiff", "jpeg"):
+        file = encode_photo(photo, Tint(), format=family)
+        with Image.open(io.BytesIO(file)) as image:
+            exif = image.getexif()
+            found = exif.get_ifd(ifd.EXIF)[0x9286]
+            ending = "le" if exif.endian == "<" else "be"
+        assert found[8:].decode(f"utf-16-{ending}") == "Käthe, Ω"
+
+
 def test_exif_that_fitted_into_a_jpeg_fits_again() -> None:
     exif = exif_fields((0x010E, 2, b"Grandma\0"), (0x9C9D, 7, b"x" * 64900))
     data = samples.saved(samples.camera(), "JPEG", exif=b"Exif\0\0" + exif)

@@ -17,6 +17,13 @@ from colorcli.photo import Photo, render
 from . import samples
 
 
+def test_pixels_of_either_byte_order_are_taken() -> None:
+    gray = samples.camera().astype(np.uint16) * 257
+    photo = Photo.from_array(gray.astype(">u2" if gray.dtype.byteorder != ">" else "<u2"))
+    assert photo.depth == 16
+    assert np.array_equal(photo.gray, gray)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_every_layout_of_channels_is_taken(dtype: type) -> None:
     gray = samples.camera().astype(dtype)
