@@ -170,7 +170,8 @@ def scratch_folder() -> Iterator[Path]:
     import tempfile
 
     try:
-        made = tempfile.TemporaryDirectory()
+        # After a second Ctrl-C threads may still write to it.
+        made = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
     except OSError as error:
         raise PhotoError(
             f"no place for scratch files: {error.strerror or error}", tip="set TMPDIR=FOLDER"

@@ -97,9 +97,11 @@ def parse_sizes(text: str) -> list[tuple[int, int]]:
     """
     shapes = set()
     for word in text.split(","):
-        found = re.fullmatch(r"\s*([1-9]\d{0,4})(?:[x×]([1-9]\d{0,4}))?\s*", word)
+        found = re.fullmatch(r"\s*([1-9]\d*)(?:[x×]([1-9]\d*))?\s*", word, re.ASCII)
         if found is None:
             raise UsageError(f"--sizes {text}: {word!r} is not a size", tip="--sizes 224,1920x1080")
+        if max(map(len, found.groups(""))) > 5:
+            raise UsageError(f"--sizes {text}: {word!r} is too large", tip="at most 99999 a side")
         width = int(found[1])
         shapes.add((int(found[2] or width), width))
     return sorted(shapes, key=lambda shape: (shape[0] * shape[1], shape))

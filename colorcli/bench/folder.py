@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ from colorcli.bench.environment import Environment
 from colorcli.bench.peak import PeakMemory
 from colorcli.colorizer import Size
 from colorcli.errors import PhotoError
+from colorcli.files import scratch_folder
 
 _WARM_UP = 4
 
@@ -84,7 +84,7 @@ def measure_folder(
         DeviceError: the device asked for by name cannot be used.
     """
     settings = Settings(size=size, tile=tile)
-    with tempfile.TemporaryDirectory() as scratch:
+    with scratch_folder() as scratch:
         plan = make_plan([str(folder)], output=f"{scratch}/warm-up/")
         jobs = [job for job in plan if job.is_work]
         refused = [(job.source, job.error) for job in plan if job.error is not None]

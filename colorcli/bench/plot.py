@@ -11,6 +11,7 @@ from colorcli.bench.conversions import Figures
 from colorcli.bench.table import PAPER, PAPER_CPU, PAPER_GPU
 from colorcli.drawing import marked
 from colorcli.errors import UsageError
+from colorcli.extras import pip_install
 
 Points = list[tuple[int, float]]
 
@@ -29,7 +30,7 @@ def check_plot(path: Path) -> None:
         import matplotlib  # noqa: F401
     except ImportError:
         raise UsageError(
-            "--plot needs matplotlib, which is not installed", tip="pip install matplotlib"
+            "--plot needs matplotlib, which is not installed", tip=pip_install("train")
         ) from None
 
 

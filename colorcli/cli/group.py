@@ -51,6 +51,13 @@ class MainGroup(TyperGroup):
         parsed: list[str] = super().parse_args(ctx, args)
         return parsed
 
+    def invoke(self, ctx: Context) -> Any:
+        """Makes Ctrl-C an `Abort` whatever the version of typer: newer ones exit without a word."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise typer.Abort from None
+
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002
         """Imports this command only."""
         if cmd_name == _MAIN_JOB:

@@ -6,6 +6,7 @@ Python represents them ("surrogateescape").
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Mapping
@@ -57,6 +58,14 @@ def read_split_list(folder: Path) -> dict[str, str]:
         PhotoError: it cannot be read, or lacks a column or a value.
     """
     return {row["key"]: row["split"] for row in _read(folder / SPLIT_LIST, ("key", "split"))}
+
+
+def is_split_list(path: Path) -> bool:
+    """Whether a file begins as a `split.csv` does."""
+    with path.open("rb") as file:
+        return (
+            file.read(64).removeprefix(codecs.BOM_UTF8).replace(b'"', b"").startswith(b"key,split")
+        )
 
 
 def split_list(splits: Mapping[str, str]) -> bytes:

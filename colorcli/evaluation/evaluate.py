@@ -178,7 +178,7 @@ def central_square(rgb: Array, side: int) -> Array:
 
 
 class _Photo:
-    """A photo in both colour spaces, with each predictor's ab and seconds."""
+    """A photo in both colour spaces, with each predictor's ab."""
 
     def __init__(self, rgb: Array) -> None:
         self.rgb = rgb

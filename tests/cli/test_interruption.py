@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import pytest
 
+from colorcli.__main__ import main
 from colorcli.interruption import ENDINGS
 
 from .conftest import Run, Start, said
@@ -98,6 +99,17 @@ def test_a_reader_that_goes_away(start: Start, many: Path, tmp_path: Path) -> No
     report = json.loads((tmp_path / "report.json").read_text())
     assert 0 < report["done"] == len(pictures(tmp_path / "out")) < 24
     assert b"Exception ignored" not in err
+
+
+def test_a_command_that_is_interrupted_says_so(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("colorcli.collection.items.open_collection", interrupted)
+    assert main(["data", "check", str(photos)]) == 130
+    assert capsys.readouterr().err.splitlines() == ["interrupted"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C reaches the whole console there")

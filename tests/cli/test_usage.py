@@ -57,6 +57,9 @@ print("never reached")
         ("photo.jpg --format docx", "--format docx: no such format"),
         ("photo.jpg -o x.png --format jpeg", "contradict"),
         ("photo.jpg -o x", "does not say which format"),
+        ("photo.jpg -o x.heic", "-o x.heic: .heic files cannot be written"),
+        ("photo.jpg -o x.jxl --format png", "-o x.jxl: .jxl files cannot be written"),
+        ("photo.jpg --max-pixels=", "--max-pixels : not a number above 0"),
         ("photo.jpg -o", "requires an argument"),
         ("--watch photo.jpg", "contradict"),
         ("photo.jpg --force --skip-existing", "contradict"),
@@ -66,6 +69,8 @@ print("never reached")
         ("photo.jpg --report out.json", "--dry-run writes no --report"),
         (f"photo.jpg --report {'x' * 300}.json", "the name is too long"),
         ("doctor --wrong", "no such option: --wrong"),
+        ("bench --sizes 224,123456", "--sizes 224,123456: '123456' is too large"),
+        ("export . -o model", "holds no training run"),
         ("data check . --chroma nan", "nan is not a finite number"),
     ],
 )

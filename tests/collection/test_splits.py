@@ -113,12 +113,13 @@ def test_names_that_are_not_utf_8_are_split_and_followed(
     assert data(capsys, "split", tmp_path, "--ratio", "1:1", "--seed", 1, "--force")[0] == 0
 
 
-@pytest.mark.parametrize("name", ["a.tar", "list.txt", "index.csv"])
+@pytest.mark.parametrize("name", ["a.tar", "list.txt", "index.csv", "contacts.csv"])
 def test_a_split_replaces_nothing_but_a_list_of_splits(
     name: str, tmp_path: Path, astronaut: np.ndarray, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = shard(tmp_path / "shards", {"one": "train", "two": "val"}, astronaut) / name
-    target.touch()
+    if not target.exists():
+        target.write_text("name,address\nKäthe,Berlin\n")
     before = target.read_bytes()
     status, _, err = data(capsys, "split", target.parent, "-o", target, "--force")
     assert status == 2

@@ -182,8 +182,8 @@ def colorize(
 
     network_size = size_of(size)
     asked = (
-        amount_of(max_pixels, "--max-pixels") if max_pixels else None,
-        amount_of(max_bytes, "--max-bytes") if max_bytes else None,
+        None if max_pixels is None else amount_of(max_pixels, "--max-pixels"),
+        None if max_bytes is None else amount_of(max_bytes, "--max-bytes"),
     )
     scene = None if scene_from is None else Path(scene_from)
     if scene is not None and (fault := why_unreadable(scene)) is not None:

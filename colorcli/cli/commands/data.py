@@ -48,7 +48,7 @@ def split(
     """
     from colorcli.cli.outputs import refuse_unwritable
     from colorcli.collection.items import open_collection
-    from colorcli.collection.lists import INDEX, SPLIT_LIST, split_list
+    from colorcli.collection.lists import INDEX, SPLIT_LIST, is_split_list, split_list
     from colorcli.collection.splits import draw_split, shares_of
     from colorcli.files import write_whole
     from colorcli.looks import is_folder, is_stream
@@ -61,6 +61,8 @@ def split(
                 f"{path}: this name is reserved for the index of shards", tip="give another name"
             )
         refuse_unwritable([path], force=force, suffix=".csv")
+        if path.is_file() and not is_split_list(path):
+            raise UsageError(f"{path}: is not a list of splits", tip="give another name")
     drawn = draw_split(open_collection(photos), shares, seed)
     write_whole(path, split_list(drawn), replace=force)
     counts = Counter(drawn.values())
