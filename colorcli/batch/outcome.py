@@ -68,10 +68,8 @@ class Counts:
 
     def line(self, seconds: float) -> str:
         """The last line of a run that took `seconds`."""
-        rate = self.done / seconds if seconds > 0 else 0.0
-        return (
-            f"{self.done} done, {self.skipped} skipped, {self.failed} failed, {rate:.2f} photos/s"
-        )
+        rate = f", {self.done / seconds:.2f} photos/s" if self.done and seconds > 0 else ""
+        return f"{self.done} done, {self.skipped} skipped, {self.failed} failed{rate}"
 
 
 @dataclass(slots=True)
