@@ -12,21 +12,21 @@ OUTSIDE = 0.001
 """Share of the pixels that may end as black, and as white."""
 
 MARGIN = 0.1
-"""Share of the width and height that does not count, at each side: paper, mounts and the scanner's
-lid have not faded with the picture."""
+"""Share of the width and height, at each side, in which a frame may lie: paper, a mount or the
+scanner's lid, which have not faded with the picture."""
+
+FRAMED = 0.1
+"""Share of the margin that must be darker or brighter than the rest of the photo to be a frame."""
 
 LARGEST_GAIN = 3.0
 """Gain beyond which the picture is not faded but empty: a wall, fog, whose grain would be shown."""
 
 _STEP = 0.1
+_NEAR = 20
+"""Steps by which a frame's L lies beyond the photo's, at least."""
+
 _SPARE = 1.0
 """How far rounding may take L out of its range, and more."""
-
-
-def inner(height: int, width: int) -> tuple[slice, slice]:
-    """The rows and columns of a photo that are not in its margin."""
-    top, left = int(MARGIN * height), int(MARGIN * width)
-    return slice(top, height - top), slice(left, width - left)
 
 
 class Levels(NamedTuple):
@@ -45,14 +45,9 @@ class Levels(NamedTuple):
         """The levels that give L black and white: all but `OUTSIDE` at either end fits in between.
 
         Args:
-            L: float32 `(H, W)` in [0, 100], of which `MARGIN` is ignored.
+            L: float32 `(H, W)` in [0, 100]; a frame around the photo does not count.
         """
-        L = L[inner(*L.shape)]
-        bins = round((100 + 2 * _SPARE) / _STEP)
-        counts = cv2.calcHist([L], [0], None, [bins], [-_SPARE, 100 + _SPARE]).ravel()
-        shares = np.cumsum(counts, dtype=np.float64) / L.size
-        black = max(0.0, _STEP * int(np.searchsorted(shares, OUTSIDE)) - _SPARE)
-        white = min(100.0, _STEP * (1 + int(np.searchsorted(shares, 1 - OUTSIDE))) - _SPARE)
+        black, white = _ends(_counts(L))
         span = max(_STEP, white - black)
         if span > 100 - _STEP:
             return cls(0.0, 1.0)
@@ -65,3 +60,28 @@ class Levels(NamedTuple):
         pivot, gain = np.float32(self.pivot), np.float32(self.gain)
         leveled: NDArray[np.float32] = np.clip(pivot + gain * (L - pivot), 0, 100)
         return leveled
+
+
+def _counts(L: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The histogram of L, from `-_SPARE` in bins of `_STEP`, without a frame."""
+    top, left = (int(MARGIN * side) for side in L.shape)
+    whole = _histogram(L)
+    inner = _histogram(L[top : len(L) - top, left : L.shape[1] - left])
+    margin = whole - inner
+    black, white = (round((end + _SPARE) / _STEP) for end in _ends(inner))
+    beyond = margin.sum() - margin[max(0, black - _NEAR) : white + _NEAR].sum()
+    return inner if beyond > FRAMED * margin.sum() else whole
+
+
+def _histogram(L: NDArray[np.float32]) -> NDArray[np.float32]:
+    bins = round((100 + 2 * _SPARE) / _STEP)
+    counts = cv2.calcHist([L], [0], None, [bins], [-_SPARE, 100 + _SPARE])
+    return counts.ravel().astype(np.float32, copy=False)
+
+
+def _ends(counts: NDArray[np.float32]) -> tuple[float, float]:
+    """The L that becomes black, and the L that becomes white."""
+    shares = np.cumsum(counts, dtype=np.float64) / counts.sum(dtype=np.float64)
+    black = _STEP * int(np.searchsorted(shares, OUTSIDE)) - _SPARE
+    white = _STEP * (1 + int(np.searchsorted(shares, 1 - OUTSIDE))) - _SPARE
+    return max(0.0, black), min(100.0, white)

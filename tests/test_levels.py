@@ -45,6 +45,12 @@ def test_a_frame_does_not_hide_that_a_photo_is_faded(paper: float) -> None:
     assert np.abs(seen - Levels.of(photo).apply(photo)).max() < 3
 
 
+def test_a_lamp_at_the_edge_is_no_frame() -> None:
+    L = faded(20, 80)
+    L[:10, 100:150] = 98
+    assert 1.2 < Levels.of(L).gain < 1.35 < Levels.of(faded(20, 80)).gain
+
+
 @pytest.mark.parametrize("off", [0, 1e-4, -1e-4])
 def test_a_photo_of_full_contrast_is_seen_as_it_is(off: float) -> None:
     """Even if rounding has taken its black or white out of the range."""

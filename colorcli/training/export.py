@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from colorcli.errors import ColorizeError, UsageError
 from colorcli.files import scratch_folder, try_folder, unwritable, write_together, write_whole
-from colorcli.levels import LARGEST_GAIN, MARGIN, OUTSIDE
+from colorcli.levels import LARGEST_GAIN, OUTSIDE
 from colorcli.model.spec import FORMAT
 from colorcli.training import graphs
 from colorcli.training.building import load_trained
@@ -259,7 +259,7 @@ def _properties(card: Card, network: Colorizing) -> dict[str, str]:
         "trained_on": card.trained_on,
         "ranges": "L in [0, 100], ab in CIELAB units",
         "levels": f"trained on L stretched so that {OUTSIDE:.1%} is 0 and {OUTSIDE:.1%} is 100, "
-        f"without the outer {MARGIN:.0%} of each side, by a factor of at most {LARGEST_GAIN:g}",
+        f"without a frame, by a factor of at most {LARGEST_GAIN:g}",
         "multiple": str(network.multiple),
     }
 

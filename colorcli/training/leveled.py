@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from colorcli.levels import LARGEST_GAIN, OUTSIDE, inner
+from colorcli.levels import LARGEST_GAIN, OUTSIDE
 
 
 def leveled(L: Tensor) -> Tensor:
-    """Each view with its own levels, as if it were a whole photo.
+    """Each view with its own levels, as if it were a whole photo without a frame.
 
     Args:
         L: float32 `(N, 1, H, W)` in [0, 100].
@@ -18,8 +18,7 @@ def leveled(L: Tensor) -> Tensor:
         L of the same shape and range; within 0.5 of what `Levels.of` makes of each view, whose
         histogram has steps.
     """
-    rows, columns = inner(*L.shape[-2:])
-    values = L[..., rows, columns].flatten(1)
+    values = L.flatten(1)
     at_ends = 1 + int(OUTSIDE * values.shape[1])
     black = values.topk(at_ends, largest=False).values.amax(1)
     white = values.topk(at_ends).values.amin(1)
