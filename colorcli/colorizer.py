@@ -282,12 +282,13 @@ class Colorizer:
         features, global_features = None, self._scene.features if self._scene else None
         if padded[0] * padded[1] <= area:
             L = _window(seen, (0, padded[0]), (0, padded[1]))
-            features = self.model.low_level(levels.apply(L))
+            leveled = levels.apply(L)
+            features = self.model.low_level(leveled)
         if global_features is None and self.model.global_size is not None:
             # Tiling depends on the memory that is free; the colours must not.
             never_tiled = max(padded) <= SMALLEST_TILE
             if features is not None and never_tiled and self.model.shares_features(padded):
-                global_features = self.model.global_features(levels.apply(L), features)
+                global_features = self.model.global_features(leveled, features)
             else:
                 global_features = self._global_features(photo, levels)
         if features is not None:
@@ -316,9 +317,13 @@ class Colorizer:
         return Levels.of(photo.L_at(*self._network_shape(photo.shape, "auto")))
 
     def _global_features(self, photo: Lightness, levels: Levels) -> NDArray[np.float32] | None:
+        return self.model.global_features(self._global_view(photo, levels))
+
+    def _global_view(self, photo: Lightness, levels: Levels) -> NDArray[np.float32]:
+        """The photo as the global branch sees it: L `(1, 1, S, S)`, S = `Model.global_size`."""
         side = self.model.global_size
         assert side is not None
-        return self.model.global_features(levels.apply(photo.L_at(side, side))[None, None])
+        return levels.apply(photo.L_at(side, side))[None, None]
 
     def _ab(
         self,

@@ -113,10 +113,8 @@ class Router(Colorizer):
         return predict(photo, size=size, tile=tile, vividness=vividness)
 
     def _specialist_for(self, photo: Lightness) -> Colorizer | None:
-        side = self.model.global_size
-        assert side is not None
-        view = self._levels(photo).apply(photo.L_at(side, side))
-        probabilities = self.model.scenes(view[None, None])[0]
+        view = self._global_view(photo, self._levels(photo))
+        probabilities = self.model.scenes(view)[0]
         shares = self._known @ probabilities
         best = int(shares.argmax())
         return self._specialists[best] if shares[best] >= SURE else None

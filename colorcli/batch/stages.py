@@ -129,12 +129,12 @@ def load(job: Job, settings: Settings) -> Work:
             photo = read_photo(data, limits=settings.limits, name="standard input")
         else:
             photo = read_photo(job.source, limits=settings.limits)
+        work.shape = (photo.shape[0], photo.shape[1])
         if job.found and says_predicted(photo.metadata.xmp):
             work.skip = EARLIER_OUTPUT
         else:
             work.photo = photo
-        work.shape = (photo.shape[0], photo.shape[1])
-        work.warnings.extend(photo.warnings)
+            work.warnings.extend(photo.warnings)
     return work
 
 

@@ -6,17 +6,19 @@ Python represents them ("surrogateescape").
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from colorcli.errors import PhotoError
 
 INDEX = "index.csv"
 SPLIT_LIST = "split.csv"
+
+_OF_SPLITS = ("key", "split")
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,16 @@ def read_split_list(folder: Path) -> dict[str, str]:
     Raises:
         PhotoError: it cannot be read, or lacks a column or a value.
     """
-    return {row["key"]: row["split"] for row in _read(folder / SPLIT_LIST, ("key", "split"))}
+    return {row["key"]: row["split"] for row in _read(folder / SPLIT_LIST, _OF_SPLITS)}
 
 
 def is_split_list(path: Path) -> bool:
     """Whether a file begins as a `split.csv` does."""
-    with path.open("rb") as file:
-        return (
-            file.read(64).removeprefix(codecs.BOM_UTF8).replace(b'"', b"").startswith(b"key,split")
-        )
+    try:
+        with _opened(path) as file:
+            return set(_OF_SPLITS) <= set(next(csv.reader(file), ()))
+    except (OSError, csv.Error):
+        return False
 
 
 def split_list(splits: Mapping[str, str]) -> bytes:
@@ -76,7 +79,7 @@ def split_list(splits: Mapping[str, str]) -> bytes:
         writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     else:
         writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["key", "split"])
+    writer.writerow(_OF_SPLITS)
     writer.writerows(splits.items())
     return text.getvalue().encode("utf-8", "surrogateescape")
 
@@ -86,8 +89,7 @@ def _read(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
         return []
     rows = []
     try:
-        # Spreadsheets write a byte order mark before UTF-8.
-        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+        with _opened(path) as file:
             reader = csv.DictReader(file)
             for name in needed:
                 if name not in (reader.fieldnames or ()):
@@ -106,3 +108,8 @@ def _read(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
     except (OSError, csv.Error) as error:
         raise PhotoError(f"{path}: cannot be read: {error}") from error
     return rows
+
+
+def _opened(path: Path) -> TextIO:
+    # Spreadsheets write a byte order mark before UTF-8.
+    return path.open(newline="", encoding="utf-8-sig", errors="surrogateescape")

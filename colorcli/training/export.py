@@ -29,7 +29,7 @@ from colorcli.training.faithfulness import (
 from colorcli.training.networks import Colorizing, get_network
 from colorcli.training.networks.base import Part
 from colorcli.training.objectives import Objective
-from colorcli.training.probe import Probe, to_seen_L
+from colorcli.training.probe import Probe, to_L
 from colorcli.training.reduction import (
     factorized,
     fold_batch_norm,
@@ -362,9 +362,7 @@ def _exported_parameters(network: Colorizing) -> int:
 
 def _reduce(network: Colorizing, objective: Objective, probe: Probe) -> dict[str, int]:
     """Factorise each large layer to the smallest rank that costs < a fifth of the allowed loss."""
-    calibration = [
-        network_inputs(network, L) for L in torch.split(to_seen_L(probe.calibration), 16)
-    ]
+    calibration = [network_inputs(network, L) for L in torch.split(to_L(probe.calibration), 16)]
     frozen = network.frozen()
     kept = set() if frozen is None else set(frozen.modules())
     ranks = {}

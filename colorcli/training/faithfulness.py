@@ -16,9 +16,10 @@ from colorcli.guided import cell_means
 from colorcli.lab import lab_to_rgb
 from colorcli.metrics import psnr
 from colorcli.model.sessions import Model
+from colorcli.training.leveled import leveled
 from colorcli.training.networks import Colorizing
 from colorcli.training.objectives import Objective
-from colorcli.training.probe import Probe, to_ab, to_L, to_seen_L
+from colorcli.training.probe import Probe, to_ab, to_L
 from colorcli.training.views import network_inputs, with_global_view
 
 COMPARED = 4
@@ -61,9 +62,9 @@ def single_difference(
 def model_psnr(folder: Path, probe: Probe) -> float:
     """Mean PSNR of a model folder on the run's validation views, in dB."""
     model = Model.load(str(folder), device="cpu")
-    views = torch.split(to_seen_L(probe.validation), 1)
+    views = torch.split(to_L(probe.validation), 1)
     return _mean_psnr(
-        [_predict(model, with_global_view(L, model.global_size)) for L in views], probe
+        [_predict(model, with_global_view(leveled(L), model.global_size)) for L in views], probe
     )
 
 
@@ -72,14 +73,14 @@ def network_psnr(network: Colorizing, objective: Objective, probe: Probe) -> flo
     """Mean PSNR of a network on the run's validation views, in dB."""
     abs_ = [
         objective.decode(network(*network_inputs(network, L))).numpy()
-        for L in torch.split(to_seen_L(probe.validation), 16)
+        for L in torch.split(to_L(probe.validation), 16)
     ]
     return _mean_psnr(abs_, probe)
 
 
 def _compared(network: Colorizing, probe: Probe) -> Iterator[tuple[Tensor, ...]]:
     """Views, and crops of them that are neither square nor of a size used in the export."""
-    L = to_seen_L(probe.validation[:COMPARED])
+    L = to_L(probe.validation[:COMPARED])
     yield network_inputs(network, L)
     multiple, side = network.multiple, L.shape[-1]
     height = max(1, side // 2 // multiple) * multiple

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from colorcli.training.arrays import load_arrays, save_arrays
 from colorcli.training.augmentation import centre_views
-from colorcli.training.leveled import leveled
 from colorcli.training.store import PhotoStore
 
 CALIBRATION = 384
@@ -58,11 +57,6 @@ class Probe:
 def to_L(views: Tensor) -> Tensor:
     """uint8 `(n, 3, S, S)` → L float32 `(n, 1, S, S)` in [0, 100]."""
     return views[:, :1].float() / 2.55
-
-
-def to_seen_L(views: Tensor) -> Tensor:
-    """As `to_L`, with the levels at which networks see it."""
-    return leveled(to_L(views))
 
 
 def to_ab(views: Tensor) -> Tensor:

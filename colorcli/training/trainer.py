@@ -27,7 +27,6 @@ from colorcli.training.building import (
 from colorcli.training.config import TrainConfig
 from colorcli.training.degradation import degrade
 from colorcli.training.emulsion import exposed
-from colorcli.training.leveled import leveled
 from colorcli.training.membership import Membership
 from colorcli.training.networks import Colorizing
 from colorcli.training.objectives import Rebalanced, bin_shares, get_objective, on_grid
@@ -282,7 +281,7 @@ class Trainer:
         torch.manual_seed(seed)
         lab = random_views(self.photos, indices, self._views(), generator)
         L = exposed(lab, self.config.emulsion, generator)
-        L = leveled(degrade(L, self.config.degrade, generator))
+        L = degrade(L, self.config.degrade, generator)
         constant = self.config.schedule == "constant"
         factor = schedule(self.fraction, self.config.warmup, constant=constant)
         for group in self.optimizer.param_groups:
@@ -373,7 +372,7 @@ class Trainer:
         chosen = torch.linspace(0, count - 1, min(CALIBRATION, count)).long()
         for some in torch.split(chosen.to(self.device), self.config.batch):
             L = centre_views(self.photos, some, self.size)[:, :1]
-            yield training_inputs(self.network, leveled(L).cpu())
+            yield training_inputs(self.network, L.cpu())
 
     def _scene_names(self, resume: bool) -> list[str]:
         if not self.config.scene_weight:

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from colorcli.training.augmentation import centre_views
-from colorcli.training.leveled import leveled
 from colorcli.training.networks import Colorizing
 from colorcli.training.objectives import Objective
 from colorcli.training.sheet import write_sheet
@@ -99,7 +98,7 @@ class Validation:
         for some in torch.split(indices, self._batch):
             lab = centre_views(self._photos, some, self._size)
             embedding = None if self._embeddings is None else self._embeddings[some]
-            inputs = training_inputs(self._network, leveled(lab[:, :1]), embedding)
+            inputs = training_inputs(self._network, lab[:, :1], embedding)
             with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
                 output: Tensor = self._network(*inputs)
             yield lab, output.float()

@@ -1,4 +1,4 @@
-"""A network's inputs for a batch of L: L and the view of its global branch."""
+"""A network's inputs for a batch of L: L with its levels, and the view of its global branch."""
 
 from __future__ import annotations
 
@@ -25,12 +25,9 @@ def network_inputs(
         embedding: `(N, G)`, the output of the network's frozen extractor for these photos.
 
     Returns:
-        L, then the embedding, or L at the global size if that differs.
+        L as `leveled`, then the embedding, or L at the global size if that differs.
     """
-    L = L.contiguous(memory_format=torch.channels_last)
-    if embedding is not None:
-        return L, embedding
-    return with_global_view(L, network.global_size)
+    return _inputs(network, leveled(L), embedding)
 
 
 def training_inputs(
@@ -41,10 +38,17 @@ def training_inputs(
     Small views make training fast; computing the features of an enlarged view as well would not.
     See `Colorizing.forward`.
     """
-    side = network.global_size
+    side, L = network.global_size, leveled(L)
     if embedding is None and side is not None and L.shape[-1] < side:
         return (L.contiguous(memory_format=torch.channels_last),)
-    return network_inputs(network, L, embedding)
+    return _inputs(network, L, embedding)
+
+
+def _inputs(network: Colorizing, L: Tensor, embedding: Tensor | None) -> tuple[Tensor, ...]:
+    L = L.contiguous(memory_format=torch.channels_last)
+    if embedding is not None:
+        return L, embedding
+    return with_global_view(L, network.global_size)
 
 
 def with_global_view(L: Tensor, side: int | None) -> tuple[Tensor, ...]:
